@@ -1,0 +1,1 @@
+//! A Kafka consumer: a pure core under a thin tokio driver.

@@ -1,0 +1,1 @@
+//! Kafka's wire protocol as tokio-util codecs.

@@ -1,0 +1,3 @@
+//! Kafka's wire protocol: bytes to values and values to bytes.
+
+pub mod records;

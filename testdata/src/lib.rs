@@ -1,0 +1,1 @@
+//! Golden files, captures, and a launcher of real Kafka brokers.
