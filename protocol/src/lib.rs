@@ -1,3 +1,32 @@
-//! Kafka's wire protocol: bytes to values and values to bytes.
+//! Kafka's wire protocol: bytes to values and values to bytes, for every version of its messages.
+//!
+//! - [`Request::parse`] and [`Response::parse`] decode any frame; what milena does not know travels unread.
+//! - [`messages`] has the messages; each is a [`Message`], to [`read`](Message::read) and to
+//!   [`write`](Message::write).
+//! - [`records`] reads and writes the record batches inside Fetch and Produce.
+//! - [`ErrorCode`] and [`Api`] are the protocol's tables.
+//!
+//! No I/O and no runtime: this crate is the layer that clients, proxies, brokers and debuggers stand on. What comes
+//! from a peer can be hostile, and is answered with an error that says which message, which field and which byte; its
+//! lengths are never believed beyond the bytes that are there.
 
+pub mod messages;
 pub mod records;
+pub mod wire;
+
+mod api;
+mod error;
+mod error_code;
+mod frame;
+mod header;
+mod limits;
+mod message;
+
+pub use api::Api;
+pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+pub use error_code::ErrorCode;
+pub use frame::{Pairing, Request, RequestBody, Response, ResponseBody};
+pub use header::{RequestHeader, ResponseHeader};
+pub use limits::Limits;
+pub use message::Message;
+pub use wire::{Str, TaggedFields, Uuid};

@@ -1,0 +1,278 @@
+//! Whole frames: a header and what follows it.
+//!
+//! A frame here is what the four bytes of length on the wire announce, without those four bytes.
+
+use std::ops::RangeInclusive;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+use crate::message::{is_flexible, read_front, read_to_end};
+use crate::messages::*;
+use crate::wire::Input;
+use crate::{Api, ErrorCode, Limits, Message, RequestHeader, ResponseHeader};
+
+/// A request: what a client sends to a broker.
+///
+/// ```
+/// use bytes::Bytes;
+/// use milena_protocol::{Limits, Request, RequestBody};
+///
+/// let frame = Bytes::from_static(b"\0\x09\0\x01\0\0\0\x07\0\x03cli\0\x05group\0\0\0\0");
+/// let request = Request::parse(&frame, &Limits::default())?;
+/// assert_eq!(request.header.correlation_id, 7);
+/// match request.body {
+///     RequestBody::OffsetFetch(body) => assert_eq!(body.group_id, "group"),
+///     body => panic!("not an OffsetFetch: {body:?}"),
+/// }
+/// # Ok::<(), milena_protocol::DecodeError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Which API, which version, from whom.
+    pub header: RequestHeader,
+    /// What is asked.
+    pub body: RequestBody,
+}
+
+impl Request {
+    /// Parses a frame that a client sent.
+    ///
+    /// An API or a version that milena does not know is no error: its body is [`RequestBody::Unknown`].
+    pub fn parse(frame: &Bytes, limits: &Limits) -> Result<Request, DecodeError> {
+        within(limits, RequestHeader::NAME, frame)?;
+        let (_, preamble) = read_front::<RequestHeader>(Input::new(frame, 0, false))?;
+        let (key, version) = (preamble.request_api_key, preamble.request_api_version);
+        let header_version = request_header_version(key, version);
+        let (body, header) = read_front(header_input::<RequestHeader>(frame, header_version))?;
+        let body = RequestBody::parse(key, body_input(frame, body, key, version))?;
+        Ok(Request { header, body })
+    }
+
+    /// Appends the frame to `into`, without a length; on an error nothing is appended.
+    pub fn encode(&self, into: &mut BytesMut) -> Result<(), EncodeError> {
+        let (key, version) = (self.header.request_api_key, self.header.request_api_version);
+        let start = into.len();
+        self.header.write(request_header_version(key, version), into)?;
+        self.body.write(version, into).inspect_err(|_| into.truncate(start))
+    }
+
+    /// What its response must be parsed with.
+    pub fn pairing(&self) -> Pairing {
+        Pairing {
+            api_key: self.header.request_api_key,
+            api_version: self.header.request_api_version,
+            correlation_id: self.header.correlation_id,
+        }
+    }
+}
+
+/// The request that a response answers: a response does not say what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pairing {
+    /// The API key of the request.
+    pub api_key: i16,
+    /// The version of the request.
+    pub api_version: i16,
+    /// The correlation id of the request; another one in the response is an error.
+    pub correlation_id: i32,
+}
+
+/// A response: what a broker answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// The API that was asked.
+    pub api_key: i16,
+    /// The version that was asked.
+    pub api_version: i16,
+    /// The header.
+    pub header: ResponseHeader,
+    /// The answer.
+    pub body: ResponseBody,
+}
+
+impl Response {
+    /// Parses a frame that a broker sent in answer to the request that `pairing` describes.
+    ///
+    /// An API or a version that milena does not know is no error: its body is [`ResponseBody::Unknown`].
+    pub fn parse(frame: &Bytes, pairing: Pairing, limits: &Limits) -> Result<Response, DecodeError> {
+        let Pairing { api_key, api_version, correlation_id } = pairing;
+        within(limits, ResponseHeader::NAME, frame)?;
+        let header_version = response_header_version(api_key, api_version);
+        let (body, header) =
+            read_front::<ResponseHeader>(header_input::<ResponseHeader>(frame, header_version))?;
+        if header.correlation_id != correlation_id {
+            return Err(DecodeError {
+                message: ResponseHeader::NAME,
+                version: header_version,
+                field: Some("correlationId"),
+                offset: 0,
+                kind: DecodeErrorKind::CorrelationMismatch {
+                    expected: correlation_id,
+                    found: header.correlation_id,
+                },
+            });
+        }
+        let body_version = body_version(api_key, api_version, body.rest);
+        let body = ResponseBody::parse(api_key, body_input(frame, body, api_key, body_version))?;
+        Ok(Response { api_key, api_version, header, body })
+    }
+
+    /// Appends the frame to `into`, without a length; on an error nothing is appended.
+    pub fn encode(&self, into: &mut BytesMut) -> Result<(), EncodeError> {
+        let start = into.len();
+        self.header.write(response_header_version(self.api_key, self.api_version), into)?;
+        let version = match &self.body {
+            ResponseBody::ApiVersions(body) if body.error_code == ErrorCode::UNSUPPORTED_VERSION => 0,
+            _ => self.api_version,
+        };
+        self.body.write(version, into).inspect_err(|_| into.truncate(start))
+    }
+}
+
+/// The version in which a body is really written: an ApiVersions request of a version that the broker does not know is
+/// answered in version 0 with error 35 (KIP-511).
+fn body_version(key: i16, version: i16, body: &[u8]) -> i16 {
+    let unsupported = ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes();
+    if key == Api::ApiVersions.key() && body.starts_with(&unsupported) { 0 } else { version }
+}
+
+/// The API, if this version of it is known.
+fn known(key: i16, version: i16) -> Option<Api> {
+    Api::from_key(key).filter(|api| api.versions().contains(&version))
+}
+
+/// The header of a request that is not known is read as far as the client id, as it is in every version but the first.
+/// What comes after travels with the body, so that it leaves as it came.
+fn request_header_version(key: i16, version: i16) -> i16 {
+    match known(key, version) {
+        Some(api) if api.is_parsed() => api.request_header_version(version),
+        Some(Api::ControlledShutdown) if version == 0 => 0,
+        _ => 1,
+    }
+}
+
+/// The header of a response that is not known is its correlation id.
+fn response_header_version(key: i16, version: i16) -> i16 {
+    match known(key, version) {
+        Some(api) if api.is_parsed() => api.response_header_version(version),
+        _ => 0,
+    }
+}
+
+fn within(limits: &Limits, message: &'static str, frame: &Bytes) -> Result<(), DecodeError> {
+    let (size, limit) = (frame.len(), limits.frame_bytes);
+    if size <= limit {
+        return Ok(());
+    }
+    let kind = DecodeErrorKind::FrameTooLarge { size, limit };
+    Err(DecodeError { message, version: 0, field: None, offset: 0, kind })
+}
+
+fn header_input<H: Message>(frame: &Bytes, version: i16) -> Input<'_> {
+    Input::new(frame, version, is_flexible::<H>(version))
+}
+
+fn body_input<'a>(frame: &'a Bytes, after_header: Input<'a>, key: i16, version: i16) -> Input<'a> {
+    let flexible = Api::from_key(key).is_some_and(|api| api.is_flexible(version));
+    Input::new(frame, version, flexible).at(after_header.rest)
+}
+
+macro_rules! bodies {
+    ($($api:ident $request:ident $response:ident,)*) => {
+        /// What a request asks.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        #[expect(clippy::large_enum_variant, reason = "one of them exists at a time, and a box would be one more allocation")]
+        pub enum RequestBody {
+            $(
+                #[doc = concat!("A ", stringify!($api), " request.")]
+                $api($request),
+            )*
+            /// A request that milena does not parse: all bytes after the client id.
+            Unknown(Bytes),
+        }
+
+        /// What a response answers.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum ResponseBody {
+            $(
+                #[doc = concat!("A ", stringify!($api), " response.")]
+                $api($response),
+            )*
+            /// A response that milena does not parse: all bytes after the correlation id.
+            Unknown(Bytes),
+        }
+
+        impl RequestBody {
+            pub(crate) const fn is_parsed(api: Api) -> bool {
+                matches!(api, $(Api::$api)|*)
+            }
+
+            fn parse(key: i16, i: Input<'_>) -> Result<Self, DecodeError> {
+                match known(key, i.version) {
+                    $(Some(Api::$api) => read_to_end(i).map(RequestBody::$api),)*
+                    _ => Ok(RequestBody::Unknown(i.share(i.rest))),
+                }
+            }
+
+            fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
+                match self {
+                    $(RequestBody::$api(body) => body.write(version, into),)*
+                    RequestBody::Unknown(body) => {
+                        into.put_slice(body);
+                        Ok(())
+                    }
+                }
+            }
+        }
+
+        impl ResponseBody {
+            fn parse(key: i16, i: Input<'_>) -> Result<Self, DecodeError> {
+                match known(key, i.version) {
+                    $(Some(Api::$api) => read_to_end(i).map(ResponseBody::$api),)*
+                    _ => Ok(ResponseBody::Unknown(i.share(i.rest))),
+                }
+            }
+
+            fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
+                match self {
+                    $(ResponseBody::$api(body) => body.write(version, into),)*
+                    ResponseBody::Unknown(body) => {
+                        into.put_slice(body);
+                        Ok(())
+                    }
+                }
+            }
+        }
+
+        $(
+            impl Message for $request {
+                const NAME: &'static str = concat!(stringify!($api), " request");
+                const VERSIONS: RangeInclusive<i16> = Api::$api.versions();
+                const FIRST_FLEXIBLE: Option<i16> = Api::$api.first_flexible();
+            }
+
+            impl Message for $response {
+                const NAME: &'static str = concat!(stringify!($api), " response");
+                const VERSIONS: RangeInclusive<i16> = Api::$api.versions();
+                const FIRST_FLEXIBLE: Option<i16> = Api::$api.first_flexible();
+            }
+        )*
+    };
+}
+
+impl Api {
+    /// Whether milena parses its messages; all others travel unread.
+    pub const fn is_parsed(self) -> bool {
+        RequestBody::is_parsed(self)
+    }
+}
+
+// Every API whose messages milena parses, in the order of the keys.
+bodies! {
+    Fetch FetchRequest FetchResponse,
+    OffsetFetch OffsetFetchRequest OffsetFetchResponse,
+    ApiVersions ApiVersionsRequest ApiVersionsResponse,
+}

@@ -1,0 +1,19 @@
+//! What a caller allows a peer to make it do.
+
+/// Limits on what is read from a peer.
+///
+/// Within them the memory that a message takes is bounded by its frame: at most 64 times its size and 64 KiB, whatever
+/// the bytes say, since a count or a length is never believed beyond the bytes that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The largest frame that is parsed, in bytes.
+    pub frame_bytes: usize,
+}
+
+impl Default for Limits {
+    /// Frames of 100 MiB, as a broker accepts (`socket.request.max.bytes`).
+    fn default() -> Self {
+        Limits { frame_bytes: 100 << 20 }
+    }
+}

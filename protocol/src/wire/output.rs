@@ -1,0 +1,282 @@
+//! What an encoder writes to.
+//!
+//! An encoder says *which* fields there are, in which versions; an [`Output`] says what becomes of them. [`Writer`]
+//! makes bytes of them; with the feature `serde`, the same walk makes JSON, and bytes of JSON.
+
+use std::ops::RangeBounds;
+
+use bytes::{BufMut, BytesMut};
+
+use super::{TagWriter, TaggedFields, Uuid, Wire};
+use crate::error::EncodeErrorKind;
+
+/// Receives the fields of a message, in the order of the wire.
+///
+/// The first value that cannot be written is remembered and reported at the end, so that encoders need no `?`.
+pub trait Output: Sized {
+    /// The version of the message that is written.
+    fn version(&self) -> i16;
+
+    /// Remembers why `field` cannot be written.
+    fn refuse(&mut self, field: &'static str, kind: EncodeErrorKind);
+
+    /// Writes a field that this version has.
+    fn put(&mut self, name: &'static str, value: &impl Wire);
+
+    /// BOOLEAN
+    fn bool(&mut self, value: bool);
+    /// INT8
+    fn int8(&mut self, value: i8);
+    /// INT16
+    fn int16(&mut self, value: i16);
+    /// INT32
+    fn int32(&mut self, value: i32);
+    /// INT64
+    fn int64(&mut self, value: i64);
+    /// UUID
+    fn uuid(&mut self, value: &Uuid);
+    /// STRING, compact or not; `None` is null.
+    fn string(&mut self, value: Option<&str>);
+    /// NULLABLE_STRING that is never compact, as the client id of a request header.
+    fn plain_string(&mut self, value: Option<&str>);
+    /// BYTES or RECORDS, compact or not; `None` is null.
+    fn bytes(&mut self, value: Option<&[u8]>);
+    /// ARRAY, compact or not; `None` is null.
+    fn array<T: Wire + Default>(&mut self, elements: Option<&[T]>);
+
+    /// The tagged fields at the end of a structure: those that `known` names, and the unknown ones that were kept.
+    fn tagged(&mut self, unknown: &TaggedFields, known: impl FnOnce(&mut TagWriter<'_, Self>));
+
+    /// Writes one tagged field: part of [`Output::tagged`], called by [`TagWriter`].
+    fn put_tag(&mut self, tag: u32, name: &'static str, value: &impl Wire, is_default: bool);
+
+    /// Writes one unknown tagged field: part of [`Output::tagged`], called by [`TagWriter`].
+    fn put_unknown_tag(&mut self, tag: u32, data: &[u8]);
+
+    /// The end of a structure that knows no tagged fields.
+    fn tagged_fields(&mut self, unknown: &TaggedFields) {
+        self.tagged(unknown, |_| {});
+    }
+
+    /// A field of `versions`. In any other version it must have its type's default, since its loss would change what
+    /// the message means.
+    fn field<T: Wire + Default + PartialEq>(
+        &mut self,
+        name: &'static str,
+        versions: impl RangeBounds<i16>,
+        value: &T,
+    ) {
+        self.field_or(name, versions, T::default(), value);
+    }
+
+    /// A field whose default is Kafka's and not the type's.
+    fn field_or<T: Wire + PartialEq>(
+        &mut self,
+        name: &'static str,
+        versions: impl RangeBounds<i16>,
+        default: T,
+        value: &T,
+    ) {
+        if versions.contains(&self.version()) {
+            self.put(name, value);
+        } else if *value != default {
+            self.refuse(name, EncodeErrorKind::NotInVersion);
+        }
+    }
+
+    /// A field that Kafka marks as ignorable: versions that lack it go without.
+    fn ignorable(&mut self, name: &'static str, versions: impl RangeBounds<i16>, value: &impl Wire) {
+        if versions.contains(&self.version()) {
+            self.put(name, value);
+        }
+    }
+
+    /// Refuses null outside of `versions`; stands before the field that it guards.
+    fn null_in<T>(&mut self, name: &'static str, versions: impl RangeBounds<i16>, value: &Option<T>) {
+        if value.is_none() && !versions.contains(&self.version()) {
+            self.refuse(name, EncodeErrorKind::UnexpectedNull);
+        }
+    }
+}
+
+/// The [`Output`] that writes bytes.
+pub struct Writer<'b> {
+    buffer: &'b mut BytesMut,
+    version: i16,
+    flexible: bool,
+    refused: Option<(Option<&'static str>, EncodeErrorKind)>,
+}
+
+impl<'b> Writer<'b> {
+    /// Appends a message of `version` to `buffer`.
+    pub fn new(buffer: &'b mut BytesMut, version: i16, flexible: bool) -> Self {
+        Writer { buffer, version, flexible, refused: None }
+    }
+
+    /// The first thing that could not be written: field and cause.
+    pub(crate) fn finish(self) -> Result<(), (&'static str, EncodeErrorKind)> {
+        match self.refused {
+            None => Ok(()),
+            Some((field, kind)) => Err((field.unwrap_or_default(), kind)),
+        }
+    }
+
+    fn uvarint(&mut self, value: u32) {
+        let (bytes, length) = uvarint(value);
+        self.buffer.put_slice(&bytes[..length]);
+    }
+
+    /// The length of bytes or an array.
+    fn length(&mut self, length: Option<usize>) {
+        let fits = length.is_none_or(|length| i32::try_from(length).is_ok());
+        if !fits {
+            self.refuse_value(EncodeErrorKind::TooLong { length: length.unwrap_or_default() });
+        }
+        match (self.flexible, length) {
+            (true, None) => self.uvarint(0),
+            (true, Some(length)) => self.uvarint((length as u32).wrapping_add(1)),
+            (false, None) => self.buffer.put_i32(-1),
+            (false, Some(length)) => self.buffer.put_i32(length as i32),
+        }
+    }
+
+    /// Refuses the value of a field whose name the caller knows.
+    fn refuse_value(&mut self, kind: EncodeErrorKind) {
+        self.refused.get_or_insert((None, kind));
+    }
+
+    /// Kafka writes no string longer than an INT16 says, in compact form neither.
+    fn check_string(&mut self, value: Option<&str>) {
+        match value {
+            Some(text) if text.len() > i16::MAX as usize => {
+                self.refuse_value(EncodeErrorKind::TooLong { length: text.len() });
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts the unsigned varint `value` where the single byte at `position` was kept free for it.
+    fn patch_uvarint(&mut self, position: usize, value: u32) {
+        let (bytes, length) = uvarint(value);
+        let end = self.buffer.len();
+        self.buffer.put_bytes(0, length - 1);
+        self.buffer.copy_within(position + 1..end, position + length);
+        self.buffer[position..position + length].copy_from_slice(&bytes[..length]);
+    }
+}
+
+impl Output for Writer<'_> {
+    fn version(&self) -> i16 {
+        self.version
+    }
+
+    fn refuse(&mut self, field: &'static str, kind: EncodeErrorKind) {
+        self.refused.get_or_insert((Some(field), kind));
+    }
+
+    #[inline]
+    fn put(&mut self, name: &'static str, value: &impl Wire) {
+        value.encode(self);
+        if let Some((field @ None, _)) = &mut self.refused {
+            *field = Some(name);
+        }
+    }
+
+    fn bool(&mut self, value: bool) {
+        self.buffer.put_u8(value.into());
+    }
+
+    fn int8(&mut self, value: i8) {
+        self.buffer.put_i8(value);
+    }
+
+    fn int16(&mut self, value: i16) {
+        self.buffer.put_i16(value);
+    }
+
+    fn int32(&mut self, value: i32) {
+        self.buffer.put_i32(value);
+    }
+
+    fn int64(&mut self, value: i64) {
+        self.buffer.put_i64(value);
+    }
+
+    fn uuid(&mut self, value: &Uuid) {
+        self.buffer.put_slice(&value.0);
+    }
+
+    fn string(&mut self, value: Option<&str>) {
+        if !self.flexible {
+            return self.plain_string(value);
+        }
+        self.check_string(value);
+        self.length(value.map(str::len));
+        self.buffer.put_slice(value.unwrap_or_default().as_bytes());
+    }
+
+    fn plain_string(&mut self, value: Option<&str>) {
+        self.check_string(value);
+        self.buffer.put_i16(value.map_or(-1, |text| text.len() as i16));
+        self.buffer.put_slice(value.unwrap_or_default().as_bytes());
+    }
+
+    fn bytes(&mut self, value: Option<&[u8]>) {
+        self.length(value.map(<[u8]>::len));
+        self.buffer.put_slice(value.unwrap_or_default());
+    }
+
+    fn array<T: Wire + Default>(&mut self, elements: Option<&[T]>) {
+        self.length(elements.map(<[T]>::len));
+        for element in elements.unwrap_or_default() {
+            element.encode(self);
+        }
+    }
+
+    fn tagged(&mut self, unknown: &TaggedFields, known: impl FnOnce(&mut TagWriter<'_, Self>)) {
+        let position = self.buffer.len();
+        if self.flexible {
+            self.buffer.put_u8(0);
+        } else if !unknown.is_empty() {
+            self.refuse("unknownTaggedFields", EncodeErrorKind::NotInVersion);
+        }
+        let count = TagWriter::write(self, unknown, known);
+        if self.flexible && count > 0 {
+            self.patch_uvarint(position, count);
+        }
+    }
+
+    fn put_tag(&mut self, tag: u32, name: &'static str, value: &impl Wire, is_default: bool) {
+        if is_default || !self.flexible {
+            return;
+        }
+        self.uvarint(tag);
+        let position = self.buffer.len();
+        self.buffer.put_u8(0);
+        self.put(name, value);
+        let size = self.buffer.len() - position - 1;
+        self.patch_uvarint(position, size as u32);
+    }
+
+    fn put_unknown_tag(&mut self, tag: u32, data: &[u8]) {
+        if self.flexible {
+            self.uvarint(tag);
+            self.uvarint(data.len() as u32);
+            self.buffer.put_slice(data);
+        }
+    }
+}
+
+fn uvarint(mut value: u32) -> ([u8; 5], usize) {
+    let mut bytes = [0; 5];
+    let mut length = 0;
+    loop {
+        bytes[length] = value as u8 & 0x7f;
+        value >>= 7;
+        length += 1;
+        if value == 0 {
+            return (bytes, length);
+        }
+        bytes[length - 1] |= 0x80;
+    }
+}

@@ -1,0 +1,105 @@
+//! A string on the wire.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+use bytes::Bytes;
+
+/// A UTF-8 string that shares the memory of the frame it was read from.
+///
+/// Cloning it copies no text. As long as one lives its frame does: who keeps a name for long keeps a
+/// [`detached`](Str::detached) one.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Str(Bytes);
+
+impl Str {
+    /// A string of the program itself, which costs no allocation.
+    pub const fn from_static(text: &'static str) -> Self {
+        Str(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// Bytes that a parser has found to be UTF-8.
+    pub(crate) fn checked(bytes: Bytes) -> Self {
+        Str(bytes)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a Str is made of checked UTF-8 only")
+    }
+
+    /// A copy with memory of its own.
+    pub fn detached(&self) -> Self {
+        Str(Bytes::copy_from_slice(&self.0))
+    }
+
+    /// The bytes of the text.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Deref for Str {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Str {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Hash for Str {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+// Sound because `Hash` is that of `str`, and equality and order of UTF-8 are those of its bytes.
+impl Borrow<str> for Str {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl From<&str> for Str {
+    fn from(text: &str) -> Self {
+        Str(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Self {
+        Str(text.into())
+    }
+}
+
+impl PartialEq<str> for Str {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Str {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl fmt::Display for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
