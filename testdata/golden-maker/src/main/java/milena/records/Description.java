@@ -45,6 +45,16 @@ final class Description {
         return lines;
     }
 
+    /** Why Kafka does not read a blob; null if it does. */
+    static String refusal(byte[] blob) {
+        try {
+            of(blob);
+            return null;
+        } catch (RuntimeException | OutOfMemoryError e) {
+            return e.toString();
+        }
+    }
+
     private static String batch(RecordBatch batch, int count) {
         ObjectNode line = MAPPER.createObjectNode();
         ObjectNode json = line.putObject("batch");

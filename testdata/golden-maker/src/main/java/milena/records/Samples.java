@@ -3,6 +3,7 @@ package milena.records;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.ByteBuffer;
+import java.util.SplittableRandom;
 
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
@@ -13,10 +14,16 @@ final class Samples {
     /** A time of day in 2023, in milliseconds. */
     static final long NOON = 1_700_000_000_000L;
 
+    /** The offset of the last of the {@link #awkward} records, counted from the first. */
+    static final int LAST = 6;
+
+    private static final int LARGE = 80 * 1024;
+    private static final int NOISE = 10 * 1024;
+
     private Samples() {
     }
 
-    /** Six records: keys and values that are text, null, empty and not UTF-8; headers of every kind. */
+    /** Seven records: keys and values that are text, null, empty and not UTF-8; headers of every kind. */
     static SimpleRecord[] awkward() {
         return new SimpleRecord[] {
             record(NOON, "key", "value"),
@@ -27,6 +34,23 @@ final class Samples {
                 header("twice", "first"), header("between", "x"), header("twice", "second"), header("twice", "first")),
             new SimpleRecord(NOON + 2, new byte[] {(byte) 0xff, 0, (byte) 0xc3}, new byte[] {(byte) 0x80, (byte) 0xfe},
                 new Header[] {new RecordHeader("binary", new byte[] {0, (byte) 0xff})}),
+            record(NOON + 3, null, null),
+        };
+    }
+
+    /** Values that take several blocks of any codec: text that repeats itself, and bytes that do not compress. */
+    static SimpleRecord[] large() {
+        StringBuilder text = new StringBuilder();
+        SplittableRandom random = new SplittableRandom(1);
+        while (text.length() < LARGE) {
+            text.append("word").append(random.nextInt(1000)).append(' ');
+        }
+        byte[] noise = new byte[NOISE];
+        random.nextBytes(noise);
+        return new SimpleRecord[] {
+            record(NOON, "text", text.substring(0, LARGE)),
+            new SimpleRecord(NOON + 1, bytes("noise"), noise),
+            record(NOON + 2, "again", text.substring(0, LARGE / 2)),
         };
     }
 
