@@ -12,7 +12,7 @@ const CLIENT_ID: i16 = 1;
 ///
 /// Version 0 is that of ControlledShutdown v0 alone; version 2 comes before flexible requests. The first eight bytes
 /// are the same in all of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestHeader {
     /// Which API is asked; see [`Api::from_key`](crate::Api::from_key).
@@ -25,6 +25,18 @@ pub struct RequestHeader {
     pub client_id: Option<Str>,
     /// Tagged fields that milena does not know.
     pub unknown_tagged_fields: TaggedFields,
+}
+
+impl Default for RequestHeader {
+    fn default() -> Self {
+        RequestHeader {
+            request_api_key: 0,
+            request_api_version: 0,
+            correlation_id: 0,
+            client_id: Some(Str::default()),
+            unknown_tagged_fields: TaggedFields::default(),
+        }
+    }
 }
 
 impl RequestHeader {

@@ -19,6 +19,8 @@ mod error;
 mod error_code;
 mod frame;
 mod header;
+#[cfg(feature = "serde")]
+mod json;
 mod limits;
 mod message;
 
@@ -27,6 +29,8 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use error_code::ErrorCode;
 pub use frame::{Pairing, Request, RequestBody, Response, ResponseBody};
 pub use header::{RequestHeader, ResponseHeader};
+#[cfg(feature = "serde")]
+pub use json::JsonError;
 pub use limits::Limits;
 pub use message::Message;
 pub use wire::{Str, TaggedFields, Uuid};

@@ -40,17 +40,13 @@ pub trait Message: Wire + Clone + Debug + Default + PartialEq {
 
     /// Appends the message to `into`; on an error nothing is appended.
     fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
-        let error = |(field, kind)| EncodeError { message: Self::NAME, version, field, kind };
-        if !Self::VERSIONS.contains(&version) {
-            let (oldest, newest) = (*Self::VERSIONS.start(), *Self::VERSIONS.end());
-            return Err(error(("", EncodeErrorKind::UnsupportedVersion { oldest, newest })));
-        }
+        check_writable::<Self>(version)?;
         let start = into.len();
         let mut writer = Writer::new(into, version, is_flexible::<Self>(version));
         self.encode(&mut writer);
-        writer.finish().map_err(|refused| {
+        writer.finish().map_err(|(field, kind)| {
             into.truncate(start);
-            error(refused)
+            EncodeError { message: Self::NAME, version, field, kind }
         })
     }
 
@@ -59,6 +55,21 @@ pub trait Message: Wire + Clone + Debug + Default + PartialEq {
         let mut bytes = BytesMut::new();
         self.write(version, &mut bytes)?;
         Ok(bytes.freeze())
+    }
+
+    /// The message as Kafka's own JSON: the fields of `version`, tagged fields only where they are set.
+    ///
+    /// Names are Kafka's, bytes are base64, UUIDs their 22 characters. Unknown tagged fields have no JSON.
+    #[cfg(feature = "serde")]
+    fn to_json(&self, version: i16) -> Result<serde_json::Value, EncodeError> {
+        crate::json::write(self, version)
+    }
+
+    /// The message that Kafka's own JSON describes. A field of `version` that is missing is an error, unless it is a
+    /// tagged one; so is a field that the version does not have.
+    #[cfg(feature = "serde")]
+    fn from_json(json: &serde_json::Value, version: i16) -> Result<Self, crate::JsonError> {
+        crate::json::read(json, version)
     }
 }
 
@@ -81,6 +92,16 @@ pub(crate) fn read_to_end<M: Message>(i: Input<'_>) -> Result<M, DecodeError> {
 /// Parses a message from the front of its frame.
 pub(crate) fn read_front<M: Message>(i: Input<'_>) -> Result<(Input<'_>, M), DecodeError> {
     M::decode(i).map_err(named::<M>(i.version))
+}
+
+/// Refuses a version that the message does not have.
+pub(crate) fn check_writable<M: Message>(version: i16) -> Result<(), EncodeError> {
+    if M::VERSIONS.contains(&version) {
+        return Ok(());
+    }
+    let kind =
+        EncodeErrorKind::UnsupportedVersion { oldest: *M::VERSIONS.start(), newest: *M::VERSIONS.end() };
+    Err(EncodeError { message: M::NAME, version, field: "", kind })
 }
 
 fn unsupported<M: Message>(version: i16) -> DecodeError {

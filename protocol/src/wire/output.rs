@@ -47,10 +47,10 @@ pub trait Output: Sized {
     /// The tagged fields at the end of a structure: those that `known` names, and the unknown ones that were kept.
     fn tagged(&mut self, unknown: &TaggedFields, known: impl FnOnce(&mut TagWriter<'_, Self>));
 
-    /// Writes one tagged field: part of [`Output::tagged`], called by [`TagWriter`].
-    fn put_tag(&mut self, tag: u32, name: &'static str, value: &impl Wire, is_default: bool);
+    /// Writes one tagged field, unless it has its default; says whether it did. Called by [`TagWriter`] only.
+    fn put_tag(&mut self, tag: u32, name: &'static str, value: &impl Wire, is_default: bool) -> bool;
 
-    /// Writes one unknown tagged field: part of [`Output::tagged`], called by [`TagWriter`].
+    /// Writes one unknown tagged field. Called by [`TagWriter`] only.
     fn put_unknown_tag(&mut self, tag: u32, data: &[u8]);
 
     /// The end of a structure that knows no tagged fields.
@@ -121,13 +121,8 @@ impl<'b> Writer<'b> {
         }
     }
 
-    fn uvarint(&mut self, value: u32) {
-        let (bytes, length) = uvarint(value);
-        self.buffer.put_slice(&bytes[..length]);
-    }
-
     /// The length of bytes or an array.
-    fn length(&mut self, length: Option<usize>) {
+    pub(crate) fn length(&mut self, length: Option<usize>) {
         let fits = length.is_none_or(|length| i32::try_from(length).is_ok());
         if !fits {
             self.refuse_value(EncodeErrorKind::TooLong { length: length.unwrap_or_default() });
@@ -153,6 +148,39 @@ impl<'b> Writer<'b> {
             }
             _ => {}
         }
+    }
+
+    /// Keeps a byte free for the number of tagged fields, to be given to [`Writer::end_tags`].
+    pub(crate) fn begin_tags(&mut self) -> usize {
+        let position = self.buffer.len();
+        if self.flexible {
+            self.buffer.put_u8(0);
+        }
+        position
+    }
+
+    pub(crate) fn end_tags(&mut self, position: usize, count: u32) {
+        if self.flexible && count > 0 {
+            self.patch_uvarint(position, count);
+        }
+    }
+
+    /// Writes the number of a tagged field and keeps a byte free for its size, to be given to [`Writer::end_tag`].
+    pub(crate) fn begin_tag(&mut self, tag: u32) -> usize {
+        self.uvarint(tag);
+        let position = self.buffer.len();
+        self.buffer.put_u8(0);
+        position
+    }
+
+    pub(crate) fn end_tag(&mut self, position: usize) {
+        let size = self.buffer.len() - position - 1;
+        self.patch_uvarint(position, size as u32);
+    }
+
+    fn uvarint(&mut self, value: u32) {
+        let (bytes, length) = uvarint(value);
+        self.buffer.put_slice(&bytes[..length]);
     }
 
     /// Puts the unsigned varint `value` where the single byte at `position` was kept free for it.
@@ -234,28 +262,22 @@ impl Output for Writer<'_> {
     }
 
     fn tagged(&mut self, unknown: &TaggedFields, known: impl FnOnce(&mut TagWriter<'_, Self>)) {
-        let position = self.buffer.len();
-        if self.flexible {
-            self.buffer.put_u8(0);
-        } else if !unknown.is_empty() {
+        if !self.flexible && !unknown.is_empty() {
             self.refuse("unknownTaggedFields", EncodeErrorKind::NotInVersion);
         }
+        let position = self.begin_tags();
         let count = TagWriter::write(self, unknown, known);
-        if self.flexible && count > 0 {
-            self.patch_uvarint(position, count);
-        }
+        self.end_tags(position, count);
     }
 
-    fn put_tag(&mut self, tag: u32, name: &'static str, value: &impl Wire, is_default: bool) {
+    fn put_tag(&mut self, tag: u32, name: &'static str, value: &impl Wire, is_default: bool) -> bool {
         if is_default || !self.flexible {
-            return;
+            return false;
         }
-        self.uvarint(tag);
-        let position = self.buffer.len();
-        self.buffer.put_u8(0);
+        let position = self.begin_tag(tag);
         self.put(name, value);
-        let size = self.buffer.len() - position - 1;
-        self.patch_uvarint(position, size as u32);
+        self.end_tag(position);
+        true
     }
 
     fn put_unknown_tag(&mut self, tag: u32, data: &[u8]) {

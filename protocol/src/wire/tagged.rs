@@ -187,8 +187,7 @@ impl<'o, O: Output> TagWriter<'o, O> {
 
     fn put(&mut self, tag: u32, name: &'static str, value: &impl Wire, is_default: bool) {
         self.unknown_below(Some(tag));
-        self.count += u32::from(!is_default);
-        self.out.put_tag(tag, name, value, is_default);
+        self.count += u32::from(self.out.put_tag(tag, name, value, is_default));
     }
 
     /// Writes the unknown fields whose numbers come before `tag`; without one, all that are left.

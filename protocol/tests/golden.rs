@@ -1,0 +1,113 @@
+//! Every message against what Kafka's own classes wrote: `testdata/golden`, one line for each version and case.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use milena_protocol::messages::*;
+use milena_protocol::{Message, RequestHeader, ResponseHeader};
+use serde_json::Value;
+
+macro_rules! golden {
+    ($($message:ident)*) => {
+        $(
+            #[test]
+            #[allow(non_snake_case)]
+            fn $message() {
+                check::<self::$message>(stringify!($message));
+            }
+        )*
+    };
+}
+
+golden! {
+    RequestHeader ResponseHeader
+    FetchRequest FetchResponse
+    OffsetFetchRequest OffsetFetchResponse
+    ApiVersionsRequest ApiVersionsResponse
+}
+
+/// One line of a golden file.
+struct Case {
+    version: i16,
+    name: String,
+    bytes: Bytes,
+    json: Value,
+}
+
+fn cases(message: &str) -> Vec<Case> {
+    let file: PathBuf =
+        [env!("CARGO_MANIFEST_DIR"), "../testdata/golden", &format!("{message}.jsonl")].iter().collect();
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    let case = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        Case {
+            version: line["version"].as_i64().unwrap().try_into().unwrap(),
+            name: line["case"].as_str().unwrap().to_owned(),
+            bytes: BASE64.decode(line["bytes"].as_str().unwrap()).unwrap().into(),
+            json: line["json"].clone(),
+        }
+    };
+    text.lines().map(case).collect()
+}
+
+fn check<M: Message>(message: &str) {
+    let cases = cases(message);
+    let found: BTreeSet<i16> = cases.iter().map(|case| case.version).collect();
+    let wanted: BTreeSet<i16> = M::VERSIONS.collect();
+    assert_eq!(
+        found, wanted,
+        "{message}: the versions that have golden lines are not the versions that exist"
+    );
+
+    let mut failures = String::new();
+    for case in &cases {
+        if let Err(problem) = check_case::<M>(case) {
+            writeln!(failures, "{message} v{} {}: {problem}", case.version, case.name).unwrap();
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+fn check_case<M: Message>(case: &Case) -> Result<(), String> {
+    let Case { version, ref name, ref bytes, ref json } = *case;
+    let decoded = M::read(bytes, version).map_err(|e| e.to_string())?;
+
+    let written = decoded.to_bytes(version).map_err(|e| e.to_string())?;
+    same("bytes written again", &written, bytes)?;
+    let as_json = decoded.to_json(version).map_err(|e| e.to_string())?;
+    if as_json != *json {
+        return Err(format!("JSON\n  {as_json}\nshould be\n  {json}"));
+    }
+    // Unknown tagged fields have no JSON, so those bytes come from the value alone.
+    let parsed = M::from_json(json, version).map_err(|e| e.to_string())?;
+    if name.starts_with("tagged") {
+        same("JSON of the JSON", &parsed.to_json(version).unwrap(), json)?;
+    } else {
+        same("value of the JSON", &parsed, &decoded)?;
+        same("bytes of the JSON", &parsed.to_bytes(version).map_err(|e| e.to_string())?, bytes)?;
+    }
+    if name == "default" {
+        same("default", &M::default().to_bytes(version).map_err(|e| e.to_string())?, bytes)?;
+    }
+
+    for end in 0..bytes.len() {
+        match M::read(&bytes.slice(..end), version) {
+            Ok(_) => return Err(format!("the first {end} bytes alone were accepted")),
+            Err(e) if e.offset > end => return Err(format!("an error beyond the end: {e}")),
+            Err(_) => {}
+        }
+    }
+    let longer = Bytes::from([bytes.as_ref(), &[0]].concat());
+    match M::read(&longer, version) {
+        Ok(_) => Err("one byte more was accepted".to_owned()),
+        Err(_) => Ok(()),
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
+    if found == wanted { Ok(()) } else { Err(format!("{what}\n  {found:?}\nshould be\n  {wanted:?}")) }
+}
