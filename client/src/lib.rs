@@ -1,1 +1,3 @@
 //! A Kafka consumer: a pure core under a thin tokio driver.
+
+pub mod core;
