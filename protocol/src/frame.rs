@@ -206,6 +206,11 @@ macro_rules! bodies {
         }
 
         impl RequestBody {
+            /// Parses a body without its header; `Unknown` where milena does not know the API or the version.
+            pub fn read(api_key: i16, version: i16, body: &Bytes) -> Result<Self, DecodeError> {
+                Self::parse(api_key, body_input(body, Input::new(body, version, false), api_key, version))
+            }
+
             pub(crate) const fn is_parsed(api: Api) -> bool {
                 matches!(api, $(Api::$api)|*)
             }
@@ -217,7 +222,8 @@ macro_rules! bodies {
                 }
             }
 
-            fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
+            /// Appends the body alone to `into`; on an error nothing is appended.
+            pub fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
                 match self {
                     $(RequestBody::$api(body) => body.write(version, into),)*
                     RequestBody::Unknown(body) => {
@@ -226,9 +232,37 @@ macro_rules! bodies {
                     }
                 }
             }
+
+            /// The body as Kafka's own JSON, see [`Message::to_json`]; `None` for one that is not parsed.
+            #[cfg(feature = "serde")]
+            pub fn to_json(&self, version: i16) -> Result<Option<serde_json::Value>, EncodeError> {
+                match self {
+                    $(RequestBody::$api(body) => body.to_json(version).map(Some),)*
+                    RequestBody::Unknown(_) => Ok(None),
+                }
+            }
+
+            /// The body that Kafka's own JSON describes, see [`Message::from_json`]; `None` for an API that is not
+            /// parsed.
+            #[cfg(feature = "serde")]
+            pub fn from_json(
+                api: Api,
+                json: &serde_json::Value,
+                version: i16,
+            ) -> Result<Option<Self>, crate::JsonError> {
+                match api {
+                    $(Api::$api => $request::from_json(json, version).map(|body| Some(RequestBody::$api(body))),)*
+                    _ => Ok(None),
+                }
+            }
         }
 
         impl ResponseBody {
+            /// Parses a body without its header; `Unknown` where milena does not know the API or the version.
+            pub fn read(api_key: i16, version: i16, body: &Bytes) -> Result<Self, DecodeError> {
+                Self::parse(api_key, body_input(body, Input::new(body, version, false), api_key, version))
+            }
+
             fn parse(key: i16, i: Input<'_>) -> Result<Self, DecodeError> {
                 match known(key, i.version) {
                     $(Some(Api::$api) => read_to_end(i).map(ResponseBody::$api),)*
@@ -236,13 +270,37 @@ macro_rules! bodies {
                 }
             }
 
-            fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
+            /// Appends the body alone to `into`; on an error nothing is appended.
+            pub fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
                 match self {
                     $(ResponseBody::$api(body) => body.write(version, into),)*
                     ResponseBody::Unknown(body) => {
                         into.put_slice(body);
                         Ok(())
                     }
+                }
+            }
+
+            /// The body as Kafka's own JSON, see [`Message::to_json`]; `None` for one that is not parsed.
+            #[cfg(feature = "serde")]
+            pub fn to_json(&self, version: i16) -> Result<Option<serde_json::Value>, EncodeError> {
+                match self {
+                    $(ResponseBody::$api(body) => body.to_json(version).map(Some),)*
+                    ResponseBody::Unknown(_) => Ok(None),
+                }
+            }
+
+            /// The body that Kafka's own JSON describes, see [`Message::from_json`]; `None` for an API that is not
+            /// parsed.
+            #[cfg(feature = "serde")]
+            pub fn from_json(
+                api: Api,
+                json: &serde_json::Value,
+                version: i16,
+            ) -> Result<Option<Self>, crate::JsonError> {
+                match api {
+                    $(Api::$api => $response::from_json(json, version).map(|body| Some(ResponseBody::$api(body))),)*
+                    _ => Ok(None),
                 }
             }
         }

@@ -191,10 +191,9 @@ impl<'j> JsonReader<'j, '_> {
         let outer = std::mem::take(&mut self.seen);
         default.encode(self);
         let seen = std::mem::replace(&mut self.seen, outer);
-        if let Value::Object(fields) = self.node {
-            if let Some(name) = fields.keys().find(|name| !seen.contains(&name.as_str())) {
-                self.fail(format!("there is no field \"{name}\" in this version"));
-            }
+        let Value::Object(fields) = self.node else { return };
+        if let Some(name) = fields.keys().find(|name| !seen.contains(&name.as_str())) {
+            self.fail(format!("there is no field \"{name}\" in this version"));
         }
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use milena_protocol::messages::*;
 use milena_protocol::{Message, RequestHeader, ResponseHeader};
-use serde_json::Value;
+
+use common::{Case, cases};
+
+mod common;
 
 macro_rules! golden {
     ($($message:ident)*) => {
@@ -28,30 +28,6 @@ golden! {
     FetchRequest FetchResponse
     OffsetFetchRequest OffsetFetchResponse
     ApiVersionsRequest ApiVersionsResponse
-}
-
-/// One line of a golden file.
-struct Case {
-    version: i16,
-    name: String,
-    bytes: Bytes,
-    json: Value,
-}
-
-fn cases(message: &str) -> Vec<Case> {
-    let file: PathBuf =
-        [env!("CARGO_MANIFEST_DIR"), "../testdata/golden", &format!("{message}.jsonl")].iter().collect();
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-    let case = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        Case {
-            version: line["version"].as_i64().unwrap().try_into().unwrap(),
-            name: line["case"].as_str().unwrap().to_owned(),
-            bytes: BASE64.decode(line["bytes"].as_str().unwrap()).unwrap().into(),
-            json: line["json"].clone(),
-        }
-    };
-    text.lines().map(case).collect()
 }
 
 fn check<M: Message>(message: &str) {

@@ -1,0 +1,157 @@
+//! Whole frames: which header a message has, what travels unread, what an error says.
+
+use bytes::{Bytes, BytesMut};
+use milena_protocol::messages::*;
+use milena_protocol::*;
+
+const LIMITS: fn() -> Limits = Limits::default;
+
+fn parse(frame: &[u8]) -> Result<Request, DecodeError> {
+    Request::parse(&Bytes::copy_from_slice(frame), &LIMITS())
+}
+
+fn again(request: &Request) -> Bytes {
+    let mut bytes = BytesMut::new();
+    request.encode(&mut bytes).unwrap();
+    bytes.freeze()
+}
+
+#[test]
+fn a9_requests_of_unknown_apis_and_versions_leave_as_they_came() {
+    // An API from the future; a Fetch from the future with a tagged field in its header; CreateTopics, which is known
+    // by name alone; the one request that has no client id.
+    let unknown_api = b"\x7f\xff\x00\x03\0\0\0\x05\0\x02meanything at all";
+    let newer_fetch = b"\0\x01\x03\xe7\0\0\0\x05\xff\xff\x01\x81\x00\x02abbody";
+    let create_topics = b"\0\x13\0\x07\0\0\0\x05\0\x02me\0\x01body";
+    let first_shutdown = b"\0\x07\0\0\0\0\0\x05\0\0\0\x01";
+    for frame in [&unknown_api[..], newer_fetch, create_topics, first_shutdown] {
+        let request = parse(frame).unwrap();
+        assert!(matches!(request.body, RequestBody::Unknown(_)), "{request:?}");
+        assert_eq!(request.header.correlation_id, 5);
+        assert_eq!(again(&request), frame);
+    }
+    assert_eq!(parse(unknown_api).unwrap().header.client_id.as_deref(), Some("me"));
+}
+
+#[test]
+fn a9_responses_of_unknown_apis_and_versions_leave_as_they_came() {
+    for (api_key, api_version) in [(0x7fff, 3), (1, 999), (19, 7)] {
+        let frame = Bytes::from_static(b"\0\0\0\x05\x01\x00\x02abwhatever");
+        let pairing = Pairing { api_key, api_version, correlation_id: 5 };
+        let response = Response::parse(&frame, pairing, &LIMITS()).unwrap();
+        assert!(matches!(response.body, ResponseBody::Unknown(_)), "{response:?}");
+        let mut bytes = BytesMut::new();
+        response.encode(&mut bytes).unwrap();
+        assert_eq!(bytes, frame);
+    }
+}
+
+#[test]
+fn t22_api_versions_has_the_old_response_header_in_every_version() {
+    for api_version in 0..=4 {
+        let body = ApiVersionsResponse::default().to_bytes(api_version).unwrap();
+        let frame = Bytes::from([&[0, 0, 0, 9], &body[..]].concat());
+        let pairing = Pairing { api_key: 18, api_version, correlation_id: 9 };
+        let response = Response::parse(&frame, pairing, &LIMITS()).unwrap();
+        assert_eq!(response.body, ResponseBody::ApiVersions(ApiVersionsResponse::default()));
+    }
+}
+
+#[test]
+fn t22_error_35_has_the_body_of_version_0_whatever_was_asked() {
+    let mut body = ApiVersionsResponse::default();
+    body.error_code = ErrorCode::UNSUPPORTED_VERSION;
+    body.api_keys.push(api_versions::ApiVersion::new(18, 0, 4));
+    for api_version in [0, 3, 4, 5, 99] {
+        let frame = Bytes::from([&[0, 0, 0, 9], &body.to_bytes(0).unwrap()[..]].concat());
+        let pairing = Pairing { api_key: 18, api_version, correlation_id: 9 };
+        let response = Response::parse(&frame, pairing, &LIMITS()).unwrap();
+        assert_eq!(response.body, ResponseBody::ApiVersions(body.clone()), "v{api_version}");
+        let mut bytes = BytesMut::new();
+        response.encode(&mut bytes).unwrap();
+        assert_eq!(bytes, frame, "v{api_version}");
+    }
+}
+
+#[test]
+fn an_error_names_message_version_field_and_byte() {
+    // A group id of -5 bytes, after a header of 10.
+    let error = parse(b"\0\x09\0\x03\0\0\0\x07\xff\xff\xff\xfb\0\0\0\0").unwrap_err();
+    assert_eq!(error.to_string(), "OffsetFetch request v3: groupId: length -5 at byte 10");
+    let error = parse(b"\0\x09\0\x03\0\0\0\x07\xff\xff\0\x01g\0\0\0\x09").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "OffsetFetch request v3: topics: 9 elements claimed, 0 bytes left at byte 13"
+    );
+    let error = parse(b"\0\x09\0\x03\0\0\0").unwrap_err();
+    assert_eq!(error.to_string(), "request header v0: correlationId: 4 bytes needed, 3 left at byte 4");
+}
+
+#[test]
+fn a_null_is_refused_where_the_version_has_none() {
+    let error = parse(b"\0\x09\0\x01\0\0\0\x07\xff\xff\0\x01g\xff\xff\xff\xff").unwrap_err();
+    assert_eq!(error.to_string(), "OffsetFetch request v1: topics: null where none is allowed at byte 13");
+    let mut request = OffsetFetchRequest::default();
+    request.topics = None;
+    let error = request.to_bytes(1).unwrap_err();
+    assert_eq!(error.to_string(), "OffsetFetch request v1: topics: null where none is allowed");
+    assert!(request.to_bytes(2).is_ok());
+}
+
+#[test]
+fn a_field_that_the_version_lacks_is_an_error_unless_it_may_be_ignored() {
+    let mut request = OffsetFetchRequest::default();
+    request.require_stable = true;
+    let error = request.to_bytes(6).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "OffsetFetch request v6: requireStable: set, but this version cannot carry it"
+    );
+    assert_eq!(error.kind, EncodeErrorKind::NotInVersion);
+
+    let mut response = OffsetFetchResponse::default();
+    response.throttle_time_ms = 5;
+    assert!(response.to_bytes(2).is_ok());
+}
+
+#[test]
+fn a_value_too_long_for_the_wire_is_an_error_and_leaves_no_bytes() {
+    let mut request = OffsetFetchRequest::default();
+    request.group_id = "g".repeat(40_000).into();
+    let mut bytes = BytesMut::from(&b"before"[..]);
+    let error = request.write(7, &mut bytes).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "OffsetFetch request v7: groupId: length 40000 is more than the wire can say"
+    );
+    assert_eq!(bytes, &b"before"[..]);
+}
+
+#[test]
+fn a_frame_beyond_the_limit_is_an_error() {
+    let mut limits = LIMITS();
+    limits.frame_bytes = 8;
+    let error = Request::parse(&Bytes::from_static(&[0; 9]), &limits).unwrap_err();
+    assert_eq!(error.kind, DecodeErrorKind::FrameTooLarge { size: 9, limit: 8 });
+}
+
+#[test]
+fn a_response_to_another_request_is_an_error() {
+    let pairing = Pairing { api_key: 9, api_version: 3, correlation_id: 4 };
+    let error = Response::parse(&Bytes::from_static(&[0, 0, 0, 5]), pairing, &LIMITS()).unwrap_err();
+    assert_eq!(error.kind, DecodeErrorKind::CorrelationMismatch { expected: 4, found: 5 });
+}
+
+#[test]
+fn tagged_fields_leave_in_the_order_of_their_numbers() {
+    // Fetch v12 knows the tag 0 of a request; 1 (a field since v15) and 300 are unknown to it and come first here.
+    let request = FetchRequest::default().to_bytes(12).unwrap();
+    let (fields, no_tags) = request.split_at(request.len() - 1);
+    assert_eq!(no_tags, [0]);
+    let shuffled = [fields, b"\x03\xac\x02\x01z\x01\x02xy\x00\x02\x02c"].concat();
+    let sorted = [fields, b"\x03\x00\x02\x02c\x01\x02xy\xac\x02\x01z"].concat();
+    let request = FetchRequest::read(&shuffled.into(), 12).unwrap();
+    assert_eq!(request.cluster_id.as_deref(), Some("c"));
+    assert_eq!(request.unknown_tagged_fields.iter().map(|field| field.tag).collect::<Vec<_>>(), [1, 300]);
+    assert_eq!(request.to_bytes(12).unwrap(), sorted);
+}
