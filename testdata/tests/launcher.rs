@@ -1,0 +1,82 @@
+//! The launcher against real brokers: what other tests build on.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use milena_testdata::{Kafka, Version};
+
+const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
+
+#[test]
+fn a_filled_topic_is_consumed_to_its_ends() {
+    for version in [Version::V4_3_1, Version::V3_9_2] {
+        let kafka = Kafka::start(version).unwrap();
+        kafka.create_topic("numbers", 3).unwrap();
+        kafka.fill("numbers", 1000).unwrap();
+        assert_eq!(
+            kafka.tool(OFFSETS, &["--topic", "numbers"]).unwrap(),
+            "numbers:0:334\nnumbers:1:333\nnumbers:2:333\n"
+        );
+
+        let arguments = ["--topic", "numbers", "--group", "g", "--from-beginning", "--max-messages", "1000"];
+        let said = kafka.tool(CONSUMER, &arguments).unwrap();
+        let mut values: Vec<&str> = said.lines().collect();
+        values.sort_by_key(|value| value.trim_start_matches("value-").parse::<u64>().unwrap());
+        let expected: Vec<String> = (0..1000).map(|i| format!("value-{i}")).collect();
+        assert_eq!(values, expected);
+
+        let offsets = kafka.group_offsets("g").unwrap();
+        let committed: Vec<_> = offsets.iter().map(|o| (o.partition, o.committed, o.end)).collect();
+        assert_eq!(committed, [(0, Some(334), 334), (1, Some(333), 333), (2, Some(333), 333)]);
+    }
+}
+
+#[test]
+fn a_broker_of_three_comes_back_on_the_same_port_with_its_data() {
+    let mut kafka = Kafka::options(Version::V4_3_1).brokers(3).start().unwrap();
+    kafka.create_topic("numbers", 3).unwrap();
+    kafka.fill("numbers", 300).unwrap();
+    let address = kafka.address(1);
+
+    kafka.kill_broker(1).unwrap();
+    assert!(TcpStream::connect(&address).is_err());
+    kafka.start_broker(1).unwrap();
+    assert!(TcpStream::connect(&address).is_ok());
+    kafka.stop_broker(0).unwrap();
+    assert!(TcpStream::connect(kafka.address(0)).is_err());
+
+    let ends = kafka.tool(OFFSETS, &["--topic", "numbers"]).unwrap();
+    assert_eq!(ends, "numbers:0:100\nnumbers:1:100\nnumbers:2:100\n");
+}
+
+#[test]
+fn a_broker_that_cannot_start_shows_its_log() {
+    let started = Kafka::options(Version::V4_3_1).property("num.io.threads", "0").start();
+    let error = started.err().unwrap().to_string();
+    assert!(error.contains("num.io.threads"), "{error}");
+}
+
+#[test]
+fn a_broker_dies_with_the_process_that_started_it() {
+    let mut parent = Command::new(env!("CARGO_BIN_EXE_kafka"))
+        .arg("start")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    BufReader::new(parent.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let mut connection = TcpStream::connect(address.trim()).unwrap();
+
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+
+    // The connection ends when the broker does: with an end of file or with a reset.
+    connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let end = connection.read(&mut [0]).map_err(|e| e.kind());
+    assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{end:?}");
+    assert!(TcpStream::connect(address.trim()).is_err());
+}
