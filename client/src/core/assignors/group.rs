@@ -30,11 +30,20 @@ pub(super) struct Group<'a> {
     pub(super) partitions: Vec<Partition<'a>>,
     /// For each topic, where its partitions start in `partitions`; one more entry ends the last.
     topic_starts: Vec<usize>,
-    /// For each member its topics, those the cluster does not have left out; a topic named twice is here
-    /// twice.
-    pub(super) wanted: Vec<Vec<usize>>,
-    /// One flag for each member and topic, a row for each member.
-    wants: Vec<bool>,
+    topic_numbers: HashMap<&'a str, usize>,
+    /// The different lists of topics in this group: far fewer than members, as a rule.
+    wishes: Vec<Wish>,
+    /// For each member its list's place in `wishes`.
+    wish_of: Vec<usize>,
+}
+
+/// One list of topics that members want.
+#[derive(Debug)]
+struct Wish {
+    /// Those that the cluster does not have are left out; a topic named twice is here twice.
+    topics: Vec<usize>,
+    /// For each topic of the group whether it is in the list.
+    flags: Vec<bool>,
 }
 
 impl<'a> Group<'a> {
@@ -52,28 +61,26 @@ impl<'a> Group<'a> {
             .collect();
         let members: Vec<&Member> = sorted.iter().map(|&arrived| arrival[arrived]).collect();
 
-        let topics = wanted_topics(cluster, &members);
+        let (lists, wish_of) = different_lists(&members);
+        let topics = wanted_topics(cluster, &lists);
+        let topic_numbers = topics.iter().copied().zip(0..).collect();
+        let wishes = lists.into_iter().map(|list| Wish::new(list, &topic_numbers)).collect();
         let (partitions, topic_starts) = number_partitions(cluster, &topics);
-
-        let topic_numbers: HashMap<&str, usize> = topics.iter().copied().zip(0..).collect();
-        let wanted: Vec<Vec<usize>> = members
-            .iter()
-            .map(|member| {
-                let names = member.topics.iter();
-                names.filter_map(|topic| topic_numbers.get(topic.as_str()).copied()).collect()
-            })
-            .collect();
-        let mut wants = vec![false; members.len() * topics.len()];
-        for (member, list) in wanted.iter().enumerate() {
-            for topic in list {
-                wants[member * topics.len() + topic] = true;
-            }
-        }
-        Self { members, java_order, topics, partitions, topic_starts, wanted, wants }
+        Self { members, java_order, topics, partitions, topic_starts, topic_numbers, wishes, wish_of }
     }
 
     pub(super) fn wants(&self, member: usize, topic: usize) -> bool {
-        self.wants[member * self.topics.len() + topic]
+        self.wishes[self.wish_of[member]].flags[topic]
+    }
+
+    /// The topics that a member wants and that exist; one that it named twice is here twice.
+    pub(super) fn wanted_by(&self, member: usize) -> &[usize] {
+        &self.wishes[self.wish_of[member]].topics
+    }
+
+    /// Members with equal numbers have named the same topics in the same order.
+    pub(super) fn wish_number(&self, member: usize) -> usize {
+        self.wish_of[member]
     }
 
     /// The numbers of a topic's partitions.
@@ -85,7 +92,7 @@ impl<'a> Group<'a> {
     pub(super) fn existing(&self, named: &[(String, Vec<i32>)]) -> Vec<usize> {
         let mut found = Vec::new();
         for (name, indexes) in named {
-            let Ok(topic) = self.topics.binary_search_by(|topic| compare(topic, name)) else {
+            let Some(&topic) = self.topic_numbers.get(name.as_str()) else {
                 continue;
             };
             let range = self.partitions_of(topic);
@@ -154,9 +161,36 @@ fn unique(members: &[Member]) -> Vec<&Member> {
     unique
 }
 
-fn wanted_topics<'a>(cluster: &'a ClusterTopics, members: &[&'a Member]) -> Vec<&'a str> {
-    let mut topics: Vec<&str> =
-        members.iter().flat_map(|member| &member.topics).map(String::as_str).collect();
+impl Wish {
+    fn new(list: &[String], topic_numbers: &HashMap<&str, usize>) -> Self {
+        let known = list.iter().filter_map(|topic| topic_numbers.get(topic.as_str()));
+        let topics: Vec<usize> = known.copied().collect();
+        let mut flags = vec![false; topic_numbers.len()];
+        for &topic in &topics {
+            flags[topic] = true;
+        }
+        Self { topics, flags }
+    }
+}
+
+/// The different lists of topics, and for each member the number of its list.
+fn different_lists<'a>(members: &[&'a Member]) -> (Vec<&'a [String]>, Vec<usize>) {
+    let mut lists: Vec<&[String]> = Vec::new();
+    let mut numbers = HashMap::new();
+    let list_of = members
+        .iter()
+        .map(|member| {
+            *numbers.entry(member.topics.as_slice()).or_insert_with_key(|list| {
+                lists.push(list);
+                lists.len() - 1
+            })
+        })
+        .collect();
+    (lists, list_of)
+}
+
+fn wanted_topics<'a>(cluster: &'a ClusterTopics, lists: &[&'a [String]]) -> Vec<&'a str> {
+    let mut topics: Vec<&str> = lists.iter().copied().flatten().map(String::as_str).collect();
     topics.sort_unstable();
     topics.dedup();
     topics.retain(|&topic| cluster.get(topic).is_some_and(|partitions| !partitions.is_empty()));

@@ -82,13 +82,17 @@ fn remove_first(list: &mut Vec<usize>, value: usize) {
 /// Whether all members named the same topics, those included that the cluster does not have.
 pub(super) fn all_want_the_same(group: &Group<'_>) -> bool {
     let mut first: HashSet<&str> = HashSet::new();
+    let mut looked_at = HashSet::new();
     for &member in &group.java_order {
         let topics = &group.members[member].topics;
         if first.is_empty() {
             // Members without any topic that come before the first one with topics do not count as different.
             first.extend(topics.iter().map(String::as_str));
-        } else if topics.len() != first.len() || !topics.iter().all(|t| first.contains(t.as_str())) {
-            return false;
+        } else if looked_at.insert(group.wish_number(member)) {
+            let same = topics.len() == first.len() && topics.iter().all(|t| first.contains(t.as_str()));
+            if !same {
+                return false;
+            }
         }
     }
     true

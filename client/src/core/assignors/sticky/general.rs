@@ -69,8 +69,10 @@ struct General<'a> {
 impl<'a> General<'a> {
     fn new(group: &'a Group<'a>, claims: &[Claim]) -> Self {
         let mut demand = vec![0; group.topics.len()];
-        for &topic in group.wanted.iter().flatten() {
-            demand[topic] += 1;
+        for member in 0..group.members.len() {
+            for &topic in group.wanted_by(member) {
+                demand[topic] += 1;
+            }
         }
         Self {
             group,
@@ -225,13 +227,13 @@ impl<'a> General<'a> {
         }
         self.by_load.iter().all(|&(load, member)| {
             load == self.most_possible(member)
-                || self.group.wanted[member].iter().all(|&topic| load + 1 >= highest[topic])
+                || self.group.wanted_by(member).iter().all(|&topic| load + 1 >= highest[topic])
         })
     }
 
     /// How many partitions the topics that a member wants have together.
     fn most_possible(&self, member: usize) -> usize {
-        let topics = &self.group.wanted[member];
+        let topics = self.group.wanted_by(member);
         if topics.len() == self.group.topics.len() {
             return self.group.partitions.len();
         }
