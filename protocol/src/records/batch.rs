@@ -3,6 +3,7 @@
 //! A blob is a row of batches. Each says its size and its magic (format 0, 1 or 2), and one blob can mix the three.
 //! Only the headers are read here; the records of a batch are read by [`Batch::records`].
 
+use std::iter::FusedIterator;
 use std::ops::{Deref, Range};
 
 use super::error::{Origin, RecordError, RecordErrorKind};
@@ -96,7 +97,8 @@ pub struct BatchHeader {
     pub delete_horizon_ms: Option<i64>,
     /// The checksum as stored: CRC-32C in magic 2, CRC-32 before.
     pub crc: u32,
-    /// How many records the batch holds; `None` for magic 0 and 1, which do not say. 0 for what compaction left empty.
+    /// How many records the batch holds; 0 when compaction left none. `None` for magic 0 and 1, which do not say: there
+    /// [`RecordCursor::remaining`] tells, once the batch is decompressed.
     pub count: Option<i32>,
 }
 
@@ -174,8 +176,11 @@ impl<'a> Batch<'a> {
     /// compressed batch comes from [`Decompressor::decompress`].)
     ///
     /// # Errors
-    /// When the batch declares a negative number of records. A compressed batch gives a cursor that fails.
+    /// When the batch declares a negative number of records, or is compressed.
     pub fn cursor(&self) -> Result<RecordCursor, RecordError> {
+        if self.compression != Compression::None {
+            return Err(self.error(RecordErrorKind::StillCompressed(self.compression)));
+        }
         let data_start = self.data.map(|(start, _)| self.position + start);
         RecordCursor::over(&self.header, self.record_data(), Origin { data_start, ..self.origin() }, false)
     }
@@ -272,6 +277,8 @@ impl<'a> Iterator for Batches<'a> {
         self.cursor.next(self.blob)
     }
 }
+
+impl FusedIterator for Batches<'_> {}
 
 /// An incomplete batch at the end of a blob.
 ///
@@ -447,7 +454,7 @@ pub(super) fn kind(error: nom::Err<super::parse::Fault>) -> RecordErrorKind {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd"))]
 mod tests {
     use super::*;
     use crate::records::{BatchBuilder, LegacyBuilder};

@@ -396,7 +396,7 @@ impl fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd"))]
 mod tests {
     use super::*;
     use crate::records::{Batches, Decompressor};

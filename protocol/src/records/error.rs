@@ -109,6 +109,8 @@ pub enum RecordErrorKind {
     UnknownCompression(u8),
     /// The batch is compressed with a codec whose cargo feature was not built in.
     FeatureDisabled(Compression),
+    /// A cursor was asked of a compressed batch, without decompressing it. The caller's mistake.
+    StillCompressed(Compression),
     /// zstd in a batch of magic 0 or 1, where it is not defined.
     CompressionNotAllowed {
         /// The codec.
@@ -184,6 +186,7 @@ impl fmt::Display for RecordErrorKind {
                     "compressed with {compression}, but built without the cargo feature `{compression}`"
                 )
             }
+            Self::StillCompressed(compression) => write!(f, "{compression} has to be decompressed first"),
             Self::CompressionNotAllowed { compression, magic } => {
                 write!(f, "{compression} is not defined for magic {magic}")
             }

@@ -187,7 +187,7 @@ impl Rules {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd"))]
 mod tests {
     use super::*;
     use crate::records::{Batches, Decompressor, LegacyBuilder, OwnedRecord, RecordError};

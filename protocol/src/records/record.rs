@@ -1,5 +1,7 @@
 //! Records: what the data of a batch holds, read one at a time and borrowed from it.
 
+use std::iter::FusedIterator;
+
 use super::batch::BatchHeader;
 use super::error::{Origin, RecordError, RecordErrorKind};
 use super::parse::{Fault, Parsed, fail, int8, nullable_varbytes, take, varint, varlong};
@@ -108,6 +110,8 @@ impl<'a> Iterator for Headers<'a> {
 }
 
 impl ExactSizeIterator for Headers<'_> {}
+
+impl FusedIterator for Headers<'_> {}
 
 /// How far the records of a batch have been read: where, how many are left, and what their deltas count from.
 ///
@@ -384,7 +388,9 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-#[cfg(test)]
+impl FusedIterator for Records<'_> {}
+
+#[cfg(all(test, feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd"))]
 mod tests {
     use super::*;
     use crate::records::{BatchBuilder, BatchCursor, Batches, Compression, Decompressor, RecordBuffer};
@@ -572,6 +578,13 @@ mod tests {
         let mut cursor = batch.cursor().unwrap();
         let data = &blob[batch.record_data_range()];
         assert_eq!(std::iter::from_fn(|| cursor.next(data)).map(Result::unwrap).count(), 3);
+    }
+
+    #[test]
+    fn a_compressed_batch_is_not_read_as_if_it_were_not() {
+        let blob = numbered(Compression::Lz4, 2);
+        let kind = Batches::new(&blob).next().unwrap().unwrap().cursor().unwrap_err().kind();
+        assert_eq!(kind, RecordErrorKind::StillCompressed(Compression::Lz4));
     }
 
     #[test]

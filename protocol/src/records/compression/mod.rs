@@ -232,9 +232,9 @@ pub(super) struct Compressor {
     #[cfg(feature = "gzip")]
     gzip: Option<gzip::Encoder>,
     #[cfg(feature = "snappy")]
-    snappy: snappy::Encoder,
+    snappy: Option<snappy::Encoder>,
     #[cfg(feature = "lz4")]
-    lz4: lz4::Encoder,
+    lz4: Option<lz4::Encoder>,
     #[cfg(feature = "zstd")]
     zstd: Option<zstd::Encoder>,
 }
@@ -260,9 +260,9 @@ impl Compressor {
             #[cfg(feature = "gzip")]
             gzip: None,
             #[cfg(feature = "snappy")]
-            snappy: snappy::Encoder::default(),
+            snappy: None,
             #[cfg(feature = "lz4")]
-            lz4: lz4::Encoder::default(),
+            lz4: None,
             #[cfg(feature = "zstd")]
             zstd: None,
         })
@@ -281,15 +281,51 @@ impl Compressor {
                 self.gzip.get_or_insert_with(|| gzip::Encoder::new(self.level)).compress(data, out)
             }
             #[cfg(feature = "snappy")]
-            Compression::Snappy => self.snappy.compress(data, out),
+            Compression::Snappy => self.snappy.get_or_insert_default().compress(data, out),
             #[cfg(feature = "lz4")]
-            Compression::Lz4 => self.lz4.compress(data, odd_lz4_checksum, out),
+            Compression::Lz4 => self.lz4.get_or_insert_default().compress(data, odd_lz4_checksum, out),
             #[cfg(feature = "zstd")]
             Compression::Zstd => {
                 self.zstd.get_or_insert_with(|| zstd::Encoder::new(self.level)).compress(data, out)
             }
             // All others were refused by `new`.
             _ => out.extend_from_slice(data),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_names_are_kafkas() {
+        for (id, name) in ["none", "gzip", "snappy", "lz4", "zstd"].into_iter().enumerate() {
+            let compression = Compression::from_id(id as u8).unwrap();
+            assert_eq!((compression.id() as usize, compression.name()), (id, name));
+            assert_eq!(Compression::from_name(name), Some(compression));
+        }
+        assert_eq!((Compression::from_id(5), Compression::from_name("brotli")), (None, None));
+    }
+
+    #[test]
+    fn a_decompressor_can_move_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Decompressor>();
+        is_send::<Compressor>();
+    }
+
+    #[test]
+    fn a_codec_that_is_not_built_in_is_an_error_that_names_the_feature() {
+        for compression in Compression::ALL.into_iter().filter(|compression| !compression.is_enabled()) {
+            let error = BuildError::FeatureDisabled(compression);
+            assert_eq!(Compressor::new(compression, None).unwrap_err(), error);
+            let mut blob = crate::records::BatchBuilder::new().build().to_vec();
+            (blob[22], blob[60]) = (compression.id(), 1);
+            let batch = crate::records::Batches::new(&blob).verify_crc(false).next().unwrap().unwrap();
+            let kind = batch.records(&mut Decompressor::new()).unwrap_err().kind();
+            assert_eq!(kind, RecordErrorKind::FeatureDisabled(compression));
+            assert!(kind.to_string().ends_with(&format!("the cargo feature `{compression}`")));
         }
     }
 }
