@@ -4,8 +4,8 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::batch::{CHECKED_FROM, HEADER_V2, OVERHEAD, attribute};
 use super::compression::Compressor;
+use super::header::{CHECKED_FROM, HEADER_V2, OVERHEAD, attribute};
 use super::parse::{varlong_size, write_varint, write_varlong};
 use super::{Compression, Header, TimestampType};
 

@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::batch::attribute;
 use super::compression::Compressor;
+use super::header::attribute;
 use super::{BuildError, Compression};
 
 /// Builds messages of magic 0 or 1: a row of single messages, or one compressed message that holds them all.

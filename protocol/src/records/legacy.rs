@@ -8,9 +8,9 @@
 //!
 //! Kafka's `AbstractLegacyRecordBatch` is where the rules come from.
 
-use super::batch::{BatchHeader, TimestampType, attribute, compression, kind};
 use super::error::RecordErrorKind;
-use super::parse::{Fault, Parsed, array, fail, int8, int32, int64, nullable_bytes, take, uint32};
+use super::header::{BatchHeader, TimestampType, attribute, compression};
+use super::parse::{Parsed, array, fail, int8, int32, int64, kind, nullable_bytes, take, uint32, within};
 use super::{Compression, Record};
 
 /// Magic and what follows; the checksum covers it.
@@ -165,8 +165,7 @@ impl Rules {
     /// One message as a record.
     pub(super) fn message<'a>(&self, i: &'a [u8]) -> Parsed<'a, Record<'a>> {
         let (rest, (offset, body)) = entry(i)?;
-        let (_, message) = message(body)
-            .map_err(|error| error.map(|fault: Fault| Fault { left: fault.left + rest.len(), ..fault }))?;
+        let (_, message) = message(body).map_err(|error| within(error, rest))?;
         if message.attributes & attribute::COMPRESSION as u8 != 0 {
             return fail(i, RecordErrorKind::NestedCompression);
         }

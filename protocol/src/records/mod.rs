@@ -10,8 +10,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `batch.rs` | a blob's batches, a batch's header |
-//! | `record.rs` | a batch's records, a record's headers |
+//! | `batch.rs` | a blob's batches |
+//! | `header.rs` | a batch's header |
+//! | `cursor.rs` | a batch's records |
+//! | `record.rs` | a record, its headers |
 //! | `legacy.rs` | messages of magic 0 and 1, alone and in compressed wrappers |
 //! | `control.rs` | the ends of transactions |
 //! | `compression/` | the codecs, both directions |
@@ -27,15 +29,19 @@ mod build;
 mod build_legacy;
 mod compression;
 mod control;
+mod cursor;
 mod error;
+mod header;
 mod legacy;
 mod parse;
 mod record;
 
-pub use batch::{Batch, BatchCursor, BatchHeader, Batches, TimestampType, Trailing};
+pub use batch::{Batch, BatchCursor, Batches, Trailing};
 pub use build::{BatchBuilder, BuildError};
 pub use build_legacy::LegacyBuilder;
 pub use compression::{Compression, Decompressor, RecordBuffer};
 pub use control::{ControlKind, ControlRecord};
+pub use cursor::{RecordCursor, Records};
 pub use error::{CodecFault, RecordError, RecordErrorKind};
-pub use record::{Header, Headers, OwnedRecord, Record, RecordCursor, Records};
+pub use header::{BatchHeader, TimestampType};
+pub use record::{Header, Headers, OwnedRecord, Record};

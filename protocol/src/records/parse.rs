@@ -36,6 +36,21 @@ pub(super) fn fail<T>(input: &[u8], kind: RecordErrorKind) -> Parsed<'_, T> {
     Err(Err::Failure(Fault { kind, left: input.len() }))
 }
 
+/// An error of a parser that was given only the front of an input, as one of the whole: `rest` lies behind it.
+#[cold]
+pub(super) fn within(error: Err<Fault>, rest: &[u8]) -> Err<Fault> {
+    error.map(|fault: Fault| Fault { left: fault.left + rest.len(), ..fault })
+}
+
+/// Why a parser failed, without where.
+#[cold]
+pub(super) fn kind(error: Err<Fault>) -> RecordErrorKind {
+    match error {
+        Err::Error(fault) | Err::Failure(fault) => fault.kind,
+        Err::Incomplete(_) => RecordErrorKind::Truncated,
+    }
+}
+
 /// Exactly `N` bytes.
 #[inline(always)]
 pub(super) fn array<const N: usize>(i: &[u8]) -> Parsed<'_, [u8; N]> {
