@@ -57,6 +57,11 @@ impl Request {
         self.body.write(version, into).inspect_err(|_| into.truncate(start))
     }
 
+    /// Whether a response will come: a Produce request with `acks` 0 has none.
+    pub fn expects_response(&self) -> bool {
+        !matches!(&self.body, RequestBody::Produce(produce) if produce.acks == 0)
+    }
+
     /// What its response must be parsed with.
     pub fn pairing(&self) -> Pairing {
         Pairing {
@@ -330,7 +335,17 @@ impl Api {
 
 // Every API whose messages milena parses, in the order of the keys.
 bodies! {
+    Produce ProduceRequest ProduceResponse,
     Fetch FetchRequest FetchResponse,
+    ListOffsets ListOffsetsRequest ListOffsetsResponse,
+    Metadata MetadataRequest MetadataResponse,
+    OffsetCommit OffsetCommitRequest OffsetCommitResponse,
     OffsetFetch OffsetFetchRequest OffsetFetchResponse,
+    FindCoordinator FindCoordinatorRequest FindCoordinatorResponse,
+    JoinGroup JoinGroupRequest JoinGroupResponse,
+    Heartbeat HeartbeatRequest HeartbeatResponse,
+    LeaveGroup LeaveGroupRequest LeaveGroupResponse,
+    SyncGroup SyncGroupRequest SyncGroupResponse,
     ApiVersions ApiVersionsRequest ApiVersionsResponse,
+    OffsetForLeaderEpoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse,
 }

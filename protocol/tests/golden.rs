@@ -1,11 +1,14 @@
 //! Every message against what Kafka's own classes wrote: `testdata/golden`, one line for each version and case.
 
+#![allow(non_snake_case, reason = "each test has the name of its message")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use milena_protocol::messages::*;
-use milena_protocol::{Message, RequestHeader, ResponseHeader};
+use milena_protocol::{DecodeError, EncodeError, Message, RequestHeader, ResponseHeader};
 
 use common::{Case, cases};
 
@@ -15,7 +18,6 @@ macro_rules! golden {
     ($($message:ident)*) => {
         $(
             #[test]
-            #[allow(non_snake_case)]
             fn $message() {
                 check::<self::$message>(stringify!($message));
             }
@@ -25,15 +27,47 @@ macro_rules! golden {
 
 golden! {
     RequestHeader ResponseHeader
+    ProduceRequest ProduceResponse
     FetchRequest FetchResponse
+    ListOffsetsRequest ListOffsetsResponse
+    MetadataRequest MetadataResponse
+    OffsetCommitRequest OffsetCommitResponse
     OffsetFetchRequest OffsetFetchResponse
+    FindCoordinatorRequest FindCoordinatorResponse
+    JoinGroupRequest JoinGroupResponse
+    HeartbeatRequest HeartbeatResponse
+    LeaveGroupRequest LeaveGroupResponse
+    SyncGroupRequest SyncGroupResponse
     ApiVersionsRequest ApiVersionsResponse
+    OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse
+}
+
+#[test]
+fn ConsumerProtocolSubscription() {
+    check_with("ConsumerProtocolSubscription", ConsumerProtocolSubscription::VERSIONS, |case| {
+        check_blob(case, ConsumerProtocolSubscription::from_blob, ConsumerProtocolSubscription::to_blob)
+    });
+}
+
+#[test]
+fn ConsumerProtocolAssignment() {
+    check_with("ConsumerProtocolAssignment", ConsumerProtocolAssignment::VERSIONS, |case| {
+        check_blob(case, ConsumerProtocolAssignment::from_blob, ConsumerProtocolAssignment::to_blob)
+    });
 }
 
 fn check<M: Message>(message: &str) {
+    check_with(message, M::VERSIONS, check_case::<M>);
+}
+
+fn check_with(
+    message: &str,
+    versions: RangeInclusive<i16>,
+    check_case: impl Fn(&Case) -> Result<(), String>,
+) {
     let cases = cases(message);
     let found: BTreeSet<i16> = cases.iter().map(|case| case.version).collect();
-    let wanted: BTreeSet<i16> = M::VERSIONS.collect();
+    let wanted: BTreeSet<i16> = versions.collect();
     assert_eq!(
         found, wanted,
         "{message}: the versions that have golden lines are not the versions that exist"
@@ -41,7 +75,7 @@ fn check<M: Message>(message: &str) {
 
     let mut failures = String::new();
     for case in &cases {
-        if let Err(problem) = check_case::<M>(case) {
+        if let Err(problem) = check_case(case) {
             writeln!(failures, "{message} v{} {}: {problem}", case.version, case.name).unwrap();
         }
     }
@@ -82,6 +116,29 @@ fn check_case<M: Message>(case: &Case) -> Result<(), String> {
         Ok(_) => Err("one byte more was accepted".to_owned()),
         Err(_) => Ok(()),
     }
+}
+
+fn check_blob<M: Message>(
+    case: &Case,
+    from_blob: impl Fn(&Bytes) -> Result<(i16, M), DecodeError>,
+    to_blob: impl Fn(&M, i16) -> Result<Bytes, EncodeError>,
+) -> Result<(), String> {
+    let Case { version, ref name, ref bytes, ref json } = *case;
+    let (found, decoded) = from_blob(bytes).map_err(|e| e.to_string())?;
+    same("version", &found, &version)?;
+    same("bytes written again", &to_blob(&decoded, version).map_err(|e| e.to_string())?, bytes)?;
+    same("JSON", &decoded.to_json(version).map_err(|e| e.to_string())?, json)?;
+    same("value of the JSON", &M::from_json(json, version).map_err(|e| e.to_string())?, &decoded)?;
+    if name == "default" {
+        same("default", &to_blob(&M::default(), version).map_err(|e| e.to_string())?, bytes)?;
+    }
+    // What follows the fields is a newer version's, so only a blob that is too short is an error.
+    for end in 1..bytes.len() {
+        if from_blob(&bytes.slice(..end)).is_ok() {
+            return Err(format!("the first {end} bytes alone were accepted"));
+        }
+    }
+    Ok(())
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
