@@ -1,2 +1,53 @@
-//! The `milena` command.
-fn main() {}
+//! `milena`: read Kafka topics, and see what Kafka's wire protocol says.
+//!
+//! One file for each command. Each gives back a [`Failure`] or nothing; what a user did wrong at the command line is
+//! said by clap, with exit code 2.
+
+mod apis;
+mod failure;
+mod message;
+mod records;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Read Kafka topics, and see what Kafka's wire protocol says
+#[derive(Parser)]
+#[command(name = "milena", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print a message of the protocol as JSON
+    Decode(message::DecodeArgs),
+    /// Write the message that JSON describes
+    Encode(message::EncodeArgs),
+    /// Print the batches and records of a records blob
+    Records(records::Args),
+    /// List the APIs of the protocol and their versions
+    Apis(apis::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Decode(args) => message::decode(args),
+        Command::Encode(args) => message::encode(args),
+        Command::Records(args) => records::run(args),
+        Command::Apis(args) => apis::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough, as `head` does.
+        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("milena: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Why a command failed, in one line.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What is printed, after `milena: `, before the command ends with exit code 1.
+pub enum Failure {
+    /// A file that cannot be read.
+    Input { file: PathBuf, cause: io::Error },
+    /// Nobody reads the output any more.
+    OutputClosed,
+    /// The output cannot be written.
+    Output(io::Error),
+    /// Anything else.
+    Other(String),
+}
+
+impl Failure {
+    /// A failure that its cause describes.
+    pub fn of(cause: impl fmt::Display) -> Self {
+        Failure::Other(cause.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Input { file, cause } => write!(f, "{}: {cause}", name(file)),
+            Failure::OutputClosed => f.write_str("output closed"),
+            Failure::Output(cause) => write!(f, "standard output: {cause}"),
+            Failure::Other(cause) => f.write_str(cause),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// An error of standard output; those of files have a name to tell.
+    fn from(cause: io::Error) -> Self {
+        match cause.kind() {
+            io::ErrorKind::BrokenPipe => Failure::OutputClosed,
+            _ => Failure::Output(cause),
+        }
+    }
+}
+
+/// The bytes of `file`, or of standard input where it is `-`.
+pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = if is_stdin(file) {
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::stdin(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(file)
+    };
+    bytes.map_err(|cause| Failure::Input { file: file.to_owned(), cause })
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+fn name(file: &Path) -> String {
+    if is_stdin(file) { "standard input".to_owned() } else { file.display().to_string() }
+}
