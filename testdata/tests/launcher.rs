@@ -45,6 +45,8 @@ fn a_broker_of_three_comes_back_on_the_same_port_with_its_data() {
     assert!(TcpStream::connect(&address).is_err());
     kafka.start_broker(1).unwrap();
     assert!(TcpStream::connect(&address).is_ok());
+    kafka.freeze_broker(2).unwrap();
+    kafka.thaw_broker(2).unwrap();
     kafka.stop_broker(0).unwrap();
     assert!(TcpStream::connect(kafka.address(0)).is_err());
 
