@@ -8,7 +8,7 @@ macro_rules! apis {
         /// An API that Kafka has.
         ///
         /// Its versions are those of Apache Kafka 4.3.1 together with those of 3.9.2, the last release that speaks
-        /// the old ones.
+        /// the old ones; the drafts of share groups that 3.9.2 has, and offers to nobody, do not count.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         #[repr(i16)]
@@ -153,7 +153,7 @@ apis! {
     53 BeginQuorumEpoch 0..=1, Some(1);
     54 EndQuorumEpoch 0..=1, Some(1);
     55 DescribeQuorum 0..=2, Some(0);
-    56 AlterPartition 0..=3, Some(2);
+    56 AlterPartition 0..=3, Some(0);
     57 UpdateFeatures 0..=2, Some(0);
     58 Envelope 0..=0, Some(0);
     59 FetchSnapshot 0..=1, Some(0);
