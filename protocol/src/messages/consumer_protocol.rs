@@ -1,7 +1,7 @@
 //! The consumer protocol: what consumers of a classic group say to each other, inside JoinGroup and SyncGroup.
 //!
-//! Each blob begins with its version. Versions only ever add fields at the end, so that a newer one is read as the newest
-//! that is known, and what comes after is not looked at. A blob is never flexible.
+//! Each blob begins with its version. Versions only ever add fields at the end, so that a newer one is read as the
+//! newest that is known. What comes after the fields is not looked at, in any version. A blob is never flexible.
 
 use std::ops::RangeInclusive;
 
@@ -186,13 +186,25 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_read_as_the_newest_known() {
-        let mut subscription = ConsumerProtocolSubscription::default();
-        subscription.topics = vec!["t".into()];
-        subscription.rack_id = Some("r".into());
+        let subscription = ConsumerProtocolSubscription {
+            topics: vec!["t".into()],
+            rack_id: Some("r".into()),
+            ..ConsumerProtocolSubscription::default()
+        };
         let mut newer = BytesMut::from(&subscription.to_blob(3).unwrap()[..]);
         newer[1] = 7;
         newer.put_slice(b"what version 7 has added");
         assert_eq!(ConsumerProtocolSubscription::from_blob(&newer.freeze()), Ok((7, subscription)));
+    }
+
+    #[test]
+    fn bytes_after_the_fields_of_a_known_version_are_not_looked_at() {
+        let assigned_partitions = vec![TopicPartitions::new("t".into(), vec![3])];
+        let assignment = ConsumerProtocolAssignment { assigned_partitions, user_data: None };
+        for version in ConsumerProtocolAssignment::VERSIONS {
+            let longer = Bytes::from([&assignment.to_blob(version).unwrap()[..], b"more"].concat());
+            assert_eq!(ConsumerProtocolAssignment::from_blob(&longer), Ok((version, assignment.clone())));
+        }
     }
 
     #[test]

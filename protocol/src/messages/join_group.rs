@@ -1,6 +1,7 @@
 //! JoinGroup (key 11): a member enters a classic group, or takes part in its next rebalance.
 //!
-//! From v4 on a new member is turned away once, with MEMBER_ID_REQUIRED and the id to join with (KIP-394).
+//! From v4 on a new member that is not static is turned away once, with MEMBER_ID_REQUIRED and the id to join with
+//! (KIP-394).
 
 use bytes::Bytes;
 
@@ -99,7 +100,8 @@ impl Wire for JoinGroupRequest {
 pub struct JoinGroupRequestProtocol {
     /// Its name, as in "range".
     pub name: Str,
-    /// What the assignor needs to know of the member: for consumers a [`ConsumerProtocolSubscription`](super::ConsumerProtocolSubscription).
+    /// What the assignor needs to know of the member: for consumers a
+    /// [`ConsumerProtocolSubscription`](super::ConsumerProtocolSubscription).
     pub metadata: Bytes,
     /// Tagged fields that milena does not know.
     pub unknown_tagged_fields: TaggedFields,

@@ -106,7 +106,8 @@ pub struct SyncGroupResponse {
     pub protocol_type: Option<Str>,
     /// The assignor that was chosen, or null (v5+).
     pub protocol_name: Option<Str>,
-    /// What the member is to do: for consumers a [`ConsumerProtocolAssignment`](super::ConsumerProtocolAssignment); no bytes at all mean nothing to do.
+    /// What the member is to do: for consumers a
+    /// [`ConsumerProtocolAssignment`](super::ConsumerProtocolAssignment); no bytes at all mean nothing to do.
     pub assignment: Bytes,
     /// Tagged fields that milena does not know.
     pub unknown_tagged_fields: TaggedFields,
