@@ -74,6 +74,30 @@ fn t22_error_35_has_the_body_of_version_0_whatever_was_asked() {
 }
 
 #[test]
+fn t26_a_produce_without_acks_expects_no_response() {
+    let mut produce = ProduceRequest::default();
+    for (acks, expected) in [(0, false), (1, true), (-1, true)] {
+        produce.acks = acks;
+        let header = RequestHeader::new(Api::Produce, 9, 1, None);
+        let request = Request { header, body: RequestBody::Produce(produce.clone()) };
+        assert_eq!(parse(&again(&request)).unwrap().expects_response(), expected, "acks {acks}");
+    }
+    // A Produce from the future: its acks, if it has any, cannot be found.
+    assert!(parse(b"\0\0\x03\xe7\0\0\0\x05\xff\xff\0\0\0\0").unwrap().expects_response());
+}
+
+#[test]
+fn the_topics_of_a_metadata_request_may_be_null_from_version_1() {
+    let mut request = MetadataRequest::default();
+    request.topics = None;
+    assert_eq!(request.to_bytes(0).unwrap_err().kind, EncodeErrorKind::UnexpectedNull);
+    assert!(request.to_bytes(1).is_ok());
+    let all = Bytes::from_static(&[0xff; 4]);
+    assert_eq!(MetadataRequest::read(&all, 0).unwrap_err().kind, DecodeErrorKind::UnexpectedNull);
+    assert_eq!(MetadataRequest::read(&all, 1).unwrap().topics, None);
+}
+
+#[test]
 fn an_error_names_message_version_field_and_byte() {
     // A group id of -5 bytes, after a header of 10.
     let error = parse(b"\0\x09\0\x03\0\0\0\x07\xff\xff\xff\xfb\0\0\0\0").unwrap_err();

@@ -4,7 +4,9 @@ use crate::ErrorCode;
 use crate::wire::*;
 
 // What each version brought.
-const KEY_TYPE: i16 = 1; // KIP-98; also the throttle time and the error message
+const KEY_TYPE: i16 = 1; // KIP-98
+const ERROR_MESSAGE: i16 = 1;
+const THROTTLE: i16 = 1; // KIP-124
 const BATCH: i16 = 4; // KIP-699: several keys at once
 
 /// Asks any broker for coordinators.
@@ -13,7 +15,8 @@ const BATCH: i16 = 4; // KIP-699: several keys at once
 pub struct FindCoordinatorRequest {
     /// The group, or the transactional id (v0-v3).
     pub key: Str,
-    /// What the keys are: 0 for groups, 1 for transactional ids, 2 for the partitions of share groups (v6+, KIP-932) (v1+).
+    /// What the keys are: 0 for groups, 1 for transactional ids (v1+), 2 for the partitions of share groups, written as
+    /// `group:topic id:partition` (v6+, KIP-932).
     pub key_type: i8,
     /// The groups, or the transactional ids (v4+).
     pub coordinator_keys: Vec<Str>,
@@ -77,10 +80,10 @@ impl Default for FindCoordinatorResponse {
 
 impl Wire for FindCoordinatorResponse {
     fn decode(i: Input<'_>) -> Parsed<'_, Self> {
-        let (i, throttle_time_ms) = field("throttleTimeMs", KEY_TYPE.., int32)(i)?;
+        let (i, throttle_time_ms) = field("throttleTimeMs", THROTTLE.., int32)(i)?;
         let (i, error_code) = field("errorCode", ..BATCH, error_code)(i)?;
         let (i, error_message) =
-            field_or("errorMessage", KEY_TYPE..BATCH, Some(Str::default()), nullable_string)(i)?;
+            field_or("errorMessage", ERROR_MESSAGE..BATCH, Some(Str::default()), nullable_string)(i)?;
         let (i, node_id) = field("nodeId", ..BATCH, int32)(i)?;
         let (i, host) = field("host", ..BATCH, string)(i)?;
         let (i, port) = field("port", ..BATCH, int32)(i)?;
@@ -100,9 +103,9 @@ impl Wire for FindCoordinatorResponse {
     }
 
     fn encode(&self, o: &mut impl Output) {
-        o.ignorable("throttleTimeMs", KEY_TYPE.., &self.throttle_time_ms);
+        o.ignorable("throttleTimeMs", THROTTLE.., &self.throttle_time_ms);
         o.field("errorCode", ..BATCH, &self.error_code);
-        o.ignorable("errorMessage", KEY_TYPE..BATCH, &self.error_message);
+        o.ignorable("errorMessage", ERROR_MESSAGE..BATCH, &self.error_message);
         o.field("nodeId", ..BATCH, &self.node_id);
         o.field("host", ..BATCH, &self.host);
         o.field("port", ..BATCH, &self.port);

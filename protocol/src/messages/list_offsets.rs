@@ -1,15 +1,12 @@
 //! ListOffsets (key 2): the offset of a point in time, of the start or of the end of a partition.
-//!
-//! Besides times there are -1, the end ("latest"); -2, the start ("earliest"); -3, the largest timestamp (v7+, KIP-734);
-//! -4, the start on the broker's own disks (v8+, KIP-405); -5, the last offset in tiered storage (v9+, KIP-1005); -6, the
-//! first one that is not in tiered storage (v11+, KIP-1023).
 
 use crate::ErrorCode;
 use crate::wire::*;
 
-// What each version brought.
+// What each version brought; v7, v8, v9 and v11 gave a meaning to one more timestamp, see `ListOffsetsPartition`.
 const ONE_OFFSET: i16 = 1; // KIP-79: one offset and its timestamp instead of a list
-const ISOLATION: i16 = 2; // KIP-98; also the throttle time
+const ISOLATION: i16 = 2; // KIP-98
+const THROTTLE: i16 = 2; // KIP-124
 const LEADER_EPOCH: i16 = 4; // KIP-320
 const TIMEOUT: i16 = 10; // KIP-1075
 
@@ -85,12 +82,28 @@ pub struct ListOffsetsPartition {
     pub partition_index: i32,
     /// The leader epoch that the client knows, or -1; a broker that knows another says so (v4+).
     pub current_leader_epoch: i32,
-    /// Milliseconds since 1970: the first record that is not older counts. Or one of the special values above.
+    /// Milliseconds since 1970: the first record that is not older counts. Or a constant below.
     pub timestamp: i64,
     /// How many offsets to list at most (v0).
     pub max_num_offsets: i32,
     /// Tagged fields that milena does not know.
     pub unknown_tagged_fields: TaggedFields,
+}
+
+/// Timestamps that stand for a place in the log.
+impl ListOffsetsPartition {
+    /// The end: the last stable offset or the high watermark, as the isolation level has it.
+    pub const LATEST_TIMESTAMP: i64 = -1;
+    /// The start.
+    pub const EARLIEST_TIMESTAMP: i64 = -2;
+    /// The record with the largest timestamp (v7+, KIP-734).
+    pub const MAX_TIMESTAMP: i64 = -3;
+    /// The start of what is on the broker's own disks (v8+, KIP-405).
+    pub const EARLIEST_LOCAL_TIMESTAMP: i64 = -4;
+    /// The last record in tiered storage (v9+, KIP-1005).
+    pub const LATEST_TIERED_TIMESTAMP: i64 = -5;
+    /// The first record that is still to be copied to tiered storage (v11+, KIP-1023).
+    pub const EARLIEST_PENDING_UPLOAD_TIMESTAMP: i64 = -6;
 }
 
 impl Default for ListOffsetsPartition {
@@ -145,14 +158,14 @@ pub struct ListOffsetsResponse {
 
 impl Wire for ListOffsetsResponse {
     fn decode(i: Input<'_>) -> Parsed<'_, Self> {
-        let (i, throttle_time_ms) = field("throttleTimeMs", ISOLATION.., int32)(i)?;
+        let (i, throttle_time_ms) = field("throttleTimeMs", THROTTLE.., int32)(i)?;
         let (i, topics) = field("topics", .., array(ListOffsetsTopicResponse::decode))(i)?;
         let (i, unknown_tagged_fields) = tagged_fields(i)?;
         Ok((i, ListOffsetsResponse { throttle_time_ms, topics, unknown_tagged_fields }))
     }
 
     fn encode(&self, o: &mut impl Output) {
-        o.ignorable("throttleTimeMs", ISOLATION.., &self.throttle_time_ms);
+        o.ignorable("throttleTimeMs", THROTTLE.., &self.throttle_time_ms);
         o.field("topics", .., &self.topics);
         o.tagged_fields(&self.unknown_tagged_fields);
     }
@@ -195,7 +208,7 @@ pub struct ListOffsetsPartitionResponse {
     pub error_code: ErrorCode,
     /// The offsets where segments begin, the newest first (v0).
     pub old_style_offsets: Vec<i64>,
-    /// The timestamp of the record found, in milliseconds since 1970; -1 where none was asked for or found (v1+).
+    /// The timestamp of the record found, in milliseconds since 1970; -1 for a place in the log, or none (v1+).
     pub timestamp: i64,
     /// The offset; -1 where no record was found (v1+).
     pub offset: i64,

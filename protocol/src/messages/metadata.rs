@@ -4,10 +4,13 @@ use crate::ErrorCode;
 use crate::wire::*;
 
 // What each version brought.
-const CONTROLLER: i16 = 1; // also racks, internal topics, and null for "all topics"
+const NULL_IS_ALL: i16 = 1; // KIP-4: null stands for all topics, and an empty list for none
+const CONTROLLER: i16 = 1; // KIP-4
+const INTERNAL: i16 = 1; // KIP-4
+const RACK: i16 = 1; // KIP-36
 const CLUSTER_ID: i16 = 2; // KIP-78
-const THROTTLE: i16 = 3;
-const AUTO_CREATION: i16 = 4; // KIP-204
+const THROTTLE: i16 = 3; // KIP-124
+const AUTO_CREATION: i16 = 4;
 const OFFLINE_REPLICAS: i16 = 5; // KIP-112
 const LEADER_EPOCH: i16 = 7; // KIP-320
 const AUTHORIZED_OPERATIONS: i16 = 8; // KIP-430
@@ -20,9 +23,9 @@ const ERROR_CODE: i16 = 13; // KIP-1102: a client may be told to bootstrap again
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MetadataRequest {
-    /// The topics; null asks for all of them, and so does an empty list in v0. From v1 on an empty list asks for none.
+    /// The topics. Null, from v1, asks for all of them; an empty list for all in v0, for none from v1.
     pub topics: Option<Vec<MetadataRequestTopic>>,
-    /// Whether the broker may create topics that do not exist, if it is set up to (v4+).
+    /// Whether the broker may create topics that do not exist, if it is set up to (v4+; before, it may).
     pub allow_auto_topic_creation: bool,
     /// Whether to say what the client may do with the cluster (v8-v10).
     pub include_cluster_authorized_operations: bool,
@@ -47,7 +50,7 @@ impl Default for MetadataRequest {
 impl Wire for MetadataRequest {
     fn decode(i: Input<'_>) -> Parsed<'_, Self> {
         let (i, topics) =
-            field("topics", .., null_in(CONTROLLER.., nullable_array(MetadataRequestTopic::decode)))(i)?;
+            field("topics", .., null_in(NULL_IS_ALL.., nullable_array(MetadataRequestTopic::decode)))(i)?;
         let (i, allow_auto_topic_creation) =
             field_or("allowAutoTopicCreation", AUTO_CREATION.., true, bool)(i)?;
         let (i, include_cluster_authorized_operations) =
@@ -68,7 +71,7 @@ impl Wire for MetadataRequest {
     }
 
     fn encode(&self, o: &mut impl Output) {
-        o.null_in("topics", CONTROLLER.., &self.topics);
+        o.null_in("topics", NULL_IS_ALL.., &self.topics);
         o.field("topics", .., &self.topics);
         o.field_or("allowAutoTopicCreation", AUTO_CREATION.., true, &self.allow_auto_topic_creation);
         o.field(
@@ -95,6 +98,13 @@ pub struct MetadataRequestTopic {
     pub name: Option<Str>,
     /// Tagged fields that milena does not know.
     pub unknown_tagged_fields: TaggedFields,
+}
+
+impl MetadataRequestTopic {
+    /// Asks for a topic by its name.
+    pub fn new(name: impl Into<Str>) -> Self {
+        MetadataRequestTopic { name: Some(name.into()), ..MetadataRequestTopic::default() }
+    }
 }
 
 impl Default for MetadataRequestTopic {
@@ -133,13 +143,14 @@ pub struct MetadataResponse {
     pub brokers: Vec<MetadataResponseBroker>,
     /// The id of the cluster, or null (v2+).
     pub cluster_id: Option<Str>,
-    /// The node id of the controller, or -1 (v1+).
+    /// The node id of the controller, or -1; KRaft names some broker that is alive instead (v1+).
     pub controller_id: i32,
     /// The topics that were asked for.
     pub topics: Vec<MetadataResponseTopic>,
-    /// What the client may do with the cluster, a bit for each operation; `i32::MIN` where it was not asked for (v8-v10).
+    /// What the client may do with the cluster, a bit for each operation; `i32::MIN` where it was not asked for
+    /// (v8-v10).
     pub cluster_authorized_operations: i32,
-    /// What went wrong with the request as a whole (v13+).
+    /// What went wrong with the request as a whole, as REBOOTSTRAP_REQUIRED (v13+).
     pub error_code: ErrorCode,
     /// Tagged fields that milena does not know.
     pub unknown_tagged_fields: TaggedFields,
@@ -226,7 +237,7 @@ impl Wire for MetadataResponseBroker {
         let (i, node_id) = field("nodeId", .., int32)(i)?;
         let (i, host) = field("host", .., string)(i)?;
         let (i, port) = field("port", .., int32)(i)?;
-        let (i, rack) = field("rack", CONTROLLER.., nullable_string)(i)?;
+        let (i, rack) = field("rack", RACK.., nullable_string)(i)?;
         let (i, unknown_tagged_fields) = tagged_fields(i)?;
         Ok((i, MetadataResponseBroker { node_id, host, port, rack, unknown_tagged_fields }))
     }
@@ -235,7 +246,7 @@ impl Wire for MetadataResponseBroker {
         o.field("nodeId", .., &self.node_id);
         o.field("host", .., &self.host);
         o.field("port", .., &self.port);
-        o.ignorable("rack", CONTROLLER.., &self.rack);
+        o.ignorable("rack", RACK.., &self.rack);
         o.tagged_fields(&self.unknown_tagged_fields);
     }
 }
@@ -279,7 +290,7 @@ impl Wire for MetadataResponseTopic {
         let (i, error_code) = field("errorCode", .., error_code)(i)?;
         let (i, name) = field("name", .., null_in(BY_ID.., nullable_string))(i)?;
         let (i, topic_id) = field("topicId", TOPIC_IDS.., uuid)(i)?;
-        let (i, is_internal) = field("isInternal", CONTROLLER.., bool)(i)?;
+        let (i, is_internal) = field("isInternal", INTERNAL.., bool)(i)?;
         let (i, partitions) = field("partitions", .., array(MetadataResponsePartition::decode))(i)?;
         let (i, topic_authorized_operations) =
             field_or("topicAuthorizedOperations", AUTHORIZED_OPERATIONS.., i32::MIN, int32)(i)?;
@@ -301,7 +312,7 @@ impl Wire for MetadataResponseTopic {
         o.null_in("name", BY_ID.., &self.name);
         o.field("name", .., &self.name);
         o.ignorable("topicId", TOPIC_IDS.., &self.topic_id);
-        o.ignorable("isInternal", CONTROLLER.., &self.is_internal);
+        o.ignorable("isInternal", INTERNAL.., &self.is_internal);
         o.field("partitions", .., &self.partitions);
         o.field_or(
             "topicAuthorizedOperations",

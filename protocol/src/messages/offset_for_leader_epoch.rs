@@ -5,8 +5,9 @@ use crate::ErrorCode;
 use crate::wire::*;
 
 // What each version brought.
-const EPOCH_OF_END: i16 = 1;
-const CURRENT_EPOCH: i16 = 2; // KIP-320; also the throttle time
+const EPOCH_OF_END: i16 = 1; // KIP-279
+const CURRENT_EPOCH: i16 = 2; // KIP-320
+const THROTTLE: i16 = 2;
 const REPLICA: i16 = 3; // KIP-392
 
 /// Asks where leader epochs end.
@@ -131,14 +132,14 @@ pub struct OffsetForLeaderEpochResponse {
 
 impl Wire for OffsetForLeaderEpochResponse {
     fn decode(i: Input<'_>) -> Parsed<'_, Self> {
-        let (i, throttle_time_ms) = field("throttleTimeMs", CURRENT_EPOCH.., int32)(i)?;
+        let (i, throttle_time_ms) = field("throttleTimeMs", THROTTLE.., int32)(i)?;
         let (i, topics) = field("topics", .., array(OffsetForLeaderTopicResult::decode))(i)?;
         let (i, unknown_tagged_fields) = tagged_fields(i)?;
         Ok((i, OffsetForLeaderEpochResponse { throttle_time_ms, topics, unknown_tagged_fields }))
     }
 
     fn encode(&self, o: &mut impl Output) {
-        o.ignorable("throttleTimeMs", CURRENT_EPOCH.., &self.throttle_time_ms);
+        o.ignorable("throttleTimeMs", THROTTLE.., &self.throttle_time_ms);
         o.field("topics", .., &self.topics);
         o.tagged_fields(&self.unknown_tagged_fields);
     }

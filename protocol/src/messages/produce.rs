@@ -10,7 +10,7 @@ use crate::wire::*;
 const THROTTLE: i16 = 1;
 const LOG_APPEND_TIME: i16 = 2; // KIP-32
 const TRANSACTIONS: i16 = 3; // KIP-98
-const LOG_START: i16 = 5; // KIP-107
+const LOG_START: i16 = 5; // KIP-192
 const RECORD_ERRORS: i16 = 8; // KIP-467
 const LEADER: i16 = 10; // KIP-951
 const TOPIC_IDS: i16 = 13; // KIP-516: ids replace names
@@ -19,11 +19,12 @@ const TOPIC_IDS: i16 = 13; // KIP-516: ids replace names
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProduceRequest {
-    /// The transaction that the records belong to, or null (v3+).
+    /// The producer whose transaction the records belong to (`transactional.id`), or null (v3+).
     pub transactional_id: Option<Str>,
-    /// How many replicas must have the records before the answer: 0 for no answer at all, 1 for the leader, -1 for all that are in sync.
+    /// Who must have the records before the broker answers: 1 the leader, -1 all replicas that are in sync. With 0
+    /// there is no response at all.
     pub acks: i16,
-    /// How long the broker may wait for them, in milliseconds.
+    /// How long the broker may wait for those replicas, in milliseconds.
     pub timeout_ms: i32,
     /// The records, by topic.
     pub topic_data: Vec<TopicProduceData>,
@@ -187,7 +188,8 @@ pub struct PartitionProduceResponse {
     pub error_code: ErrorCode,
     /// The offset of the first record; -1 with an error.
     pub base_offset: i64,
-    /// When the broker appended the records, in milliseconds since 1970; -1 where the topic keeps the time of their creation (v2+).
+    /// When the broker appended the records, in milliseconds since 1970; -1 where the topic keeps the time of their
+    /// creation (v2+).
     pub log_append_time_ms: i64,
     /// The first offset of the log; -1 where it is not known (v5+).
     pub log_start_offset: i64,
