@@ -41,12 +41,15 @@ impl Request {
     /// An API or a version that milena does not know is no error: its body is [`RequestBody::Unknown`].
     pub fn parse(frame: &Bytes, limits: &Limits) -> Result<Request, DecodeError> {
         within(limits, RequestHeader::NAME, frame)?;
-        let (_, preamble) = read_front::<RequestHeader>(Input::new(frame, 0, false))?;
-        let (key, version) = (preamble.request_api_key, preamble.request_api_version);
-        let header_version = request_header_version(key, version);
-        let (body, header) = read_front(header_input::<RequestHeader>(frame, header_version))?;
+        let (body, header) = request_header(frame)?;
+        let (key, version) = (header.request_api_key, header.request_api_version);
         let body = RequestBody::parse(key, body_input(frame, body, key, version))?;
         Ok(Request { header, body })
+    }
+
+    /// Reads the header alone, of any API and version: for those who pass most frames on unread.
+    pub fn peek(frame: &Bytes) -> Result<RequestHeader, DecodeError> {
+        request_header(frame).map(|(_, header)| header)
     }
 
     /// Appends the frame to `into`, without a length; on an error nothing is appended.
@@ -81,6 +84,14 @@ pub struct Pairing {
     pub api_version: i16,
     /// The correlation id of the request; another one in the response is an error.
     pub correlation_id: i32,
+}
+
+impl Pairing {
+    /// The response that says `body`.
+    pub fn answer(self, body: ResponseBody) -> Response {
+        let Pairing { api_key, api_version, correlation_id } = self;
+        Response { api_key, api_version, header: ResponseHeader::new(correlation_id), body }
+    }
 }
 
 /// A response: what a broker answers.
@@ -145,6 +156,13 @@ fn body_version(key: i16, version: i16, body: &[u8]) -> i16 {
 /// The API, if this version of it is known.
 fn known(key: i16, version: i16) -> Option<Api> {
     Api::from_key(key).filter(|api| api.versions().contains(&version))
+}
+
+/// The header of a request, and where its body begins.
+fn request_header(frame: &Bytes) -> Result<(Input<'_>, RequestHeader), DecodeError> {
+    let (_, preamble) = read_front::<RequestHeader>(Input::new(frame, 0, false))?;
+    let version = request_header_version(preamble.request_api_key, preamble.request_api_version);
+    read_front(header_input::<RequestHeader>(frame, version))
 }
 
 /// The header of a request that is not known is read as far as the client id, as it is in every version but the first.
