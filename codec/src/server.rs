@@ -10,7 +10,8 @@ use crate::{CodecError, FrameCodec};
 /// Reads requests and writes responses.
 ///
 /// Clients count on the responses of a connection coming in the order of its requests. That is left to the caller, and
-/// so is to send none where none is expected (Produce with `acks` 0).
+/// so is to send none where none is expected (Produce with `acks` 0). `request.pairing().answer(body)` makes the
+/// [`Response`] to a request.
 ///
 /// A request of an API or version that milena does not know arrives as
 /// [`RequestBody::Unknown`](milena_protocol::RequestBody::Unknown), an ApiVersions request of the future among them: it
