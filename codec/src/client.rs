@@ -53,7 +53,7 @@ impl ClientCodec {
     ///
     /// (A second `Encoder`, for `&Request`, would make every `framed.flush()` ambiguous.)
     pub fn write(&mut self, request: &Request, stream: &mut BytesMut) -> Result<(), CodecError> {
-        let expects_response = expects_response(request);
+        let expects_response = request.expects_response();
         if expects_response && self.in_flight.len() >= self.max_in_flight {
             return Err(CodecError::TooManyInFlight { limit: self.max_in_flight });
         }
@@ -105,13 +105,9 @@ impl Decoder for ClientCodec {
     }
 }
 
-fn expects_response(_request: &Request) -> bool {
-    true
-}
-
 #[cfg(test)]
 mod tests {
-    use milena_protocol::messages::{FetchRequest, OffsetFetchRequest};
+    use milena_protocol::messages::{FetchRequest, OffsetFetchRequest, ProduceRequest};
     use milena_protocol::{Api, RequestBody, RequestHeader, ResponseBody};
 
     use super::*;
@@ -174,6 +170,19 @@ mod tests {
             assert_eq!(codec.decode(&mut response(7)).unwrap().unwrap().header.correlation_id, 7);
         }
         assert!(ids(&codec).is_empty());
+    }
+
+    #[test]
+    fn t26_a_produce_request_without_acks_waits_for_no_response() {
+        let mut codec = codec_after([7]);
+        for (acks, waiting) in [(0, vec![7]), (1, vec![7, 8])] {
+            let mut body = ProduceRequest::default();
+            body.acks = acks;
+            let header = RequestHeader::new(Api::Produce, 9, 8, None);
+            let produce = Request { header, body: RequestBody::Produce(body) };
+            codec.encode(produce, &mut BytesMut::new()).unwrap();
+            assert_eq!(ids(&codec), waiting, "acks {acks}");
+        }
     }
 
     #[test]
