@@ -1,0 +1,524 @@
+//! Fetching records: what to ask of which broker, and what to make of the answer.
+//!
+//! Each broker has one request at a time, for all partitions that are read from it and of which the client does not
+//! hold enough already. What comes is cut by partition and queued for the application, and the next request asks for
+//! what lies behind it, so that the network is at work while the application is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+use milena_protocol::messages::fetch::{FetchRequest, FetchResponse, PartitionData};
+use milena_protocol::records::BatchCursor;
+use milena_protocol::{Api, ErrorCode};
+
+use super::completed_fetch::CompletedFetch;
+use super::fetch_budget::FetchBudget;
+use super::fetch_report::{FetchError, Place};
+use super::fetch_session::{Asked, Change, Entry, FetchSession};
+use super::fetch_settings::FetchSettings;
+use super::fetching::Versions;
+use super::metadata::{Leader, Metadata};
+use super::positions::{Assigned, Held, Phase, Positions};
+use super::topic_partition::TopicPartition;
+
+/// The first version that names topics by their ids.
+const TOPIC_IDS: i16 = 13;
+/// The first version whose answer as a whole has a limit.
+const MAX_BYTES: i16 = 3;
+/// It is not worth asking for less than this.
+const LEAST_SHARE: usize = 64 << 10;
+/// How many full answers of a partition are held: one that the application is at, and one to follow.
+const FULL_ANSWERS: usize = 2;
+
+/// The requests under way, the sessions that they belong to, and what came of them.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    nodes: BTreeMap<i32, Node>,
+    budget: FetchBudget,
+    completed: VecDeque<CompletedFetch>,
+}
+
+/// What there is to know about fetching from one broker.
+#[derive(Debug)]
+struct Node {
+    session: FetchSession,
+    /// The bytes that the request under way may bring.
+    in_flight: Option<usize>,
+    /// The partition that was answered last: a request for all begins behind it, so that each gets its turn.
+    last_answered: Option<TopicPartition>,
+    failures: u32,
+    retry_at: Option<Instant>,
+}
+
+/// A request that has to go out.
+pub(super) struct Fetch {
+    pub(super) node_id: i32,
+    pub(super) api_version: i16,
+    pub(super) request: FetchRequest,
+}
+
+/// Records that can be handed on, and where they end.
+struct Usable {
+    partition: TopicPartition,
+    fetch: CompletedFetch,
+    end: Place,
+}
+
+impl Fetcher {
+    pub(super) fn new(settings: &FetchSettings) -> Self {
+        Fetcher {
+            nodes: BTreeMap::new(),
+            budget: FetchBudget::new(settings.buffer_bytes),
+            completed: VecDeque::new(),
+        }
+    }
+
+    /// The next records that nobody has taken and that still are of use.
+    pub(super) fn take_completed(&mut self, positions: &Positions) -> Option<CompletedFetch> {
+        let is_current = |fetch: &CompletedFetch| {
+            let assigned = positions.get(&fetch.topic_partition());
+            assigned.is_some_and(|assigned| assigned.position_epoch == fetch.position_epoch)
+        };
+        std::iter::from_fn(|| self.completed.pop_front()).find(is_current)
+    }
+
+    /// Frames that are no longer held.
+    pub(super) fn release(&mut self, frames: Vec<u64>) {
+        frames.into_iter().for_each(|frame| self.budget.release(frame));
+    }
+
+    /// The end of the first back-off of a broker.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.nodes.values().filter_map(|node| node.retry_at).filter(|at| *at > now).min()
+    }
+
+    /// The next request to a broker that can take one.
+    pub(super) fn next_request<V: Versions>(
+        &mut self,
+        positions: &mut Positions,
+        metadata: &mut Metadata,
+        now: Instant,
+        can_send: &mut impl FnMut(i32) -> Option<V>,
+    ) -> Option<Fetch> {
+        let mut by_node = wanted(positions, metadata, now);
+        by_node.retain(|id, _| self.nodes.get(id).is_none_or(|node| node.may_send(now)));
+        let brokers = by_node.len();
+        for (node_id, mut wanted) in by_node {
+            let settings = positions.settings();
+            let share = (self.budget.free() / brokers).min(positive(settings.fetch_max_bytes));
+            if share < LEAST_SHARE.min(positive(settings.max_partition_fetch_bytes)) && !self.budget.is_idle()
+            {
+                return None;
+            }
+            let Some(versions) = can_send(node_id) else { continue };
+            let Some(api_version) = version(&versions, &mut wanted, metadata) else {
+                for (partition, _) in &wanted {
+                    positions.fail(partition, now);
+                    let partition = partition.clone();
+                    positions.reports.error(FetchError::Unsupported { partition, api: Api::Fetch.name() });
+                }
+                continue;
+            };
+            if wanted.is_empty() {
+                continue;
+            }
+            let node = self.nodes.entry(node_id).or_insert_with(Node::new);
+            if node.session.is_full() {
+                node.take_turns(&mut wanted);
+            }
+            let asked_for: usize = wanted.iter().map(|(_, entry)| positive(entry.asked.max_bytes)).sum();
+            let reserved = if api_version >= MAX_BYTES { asked_for.min(share) } else { asked_for };
+            let change = node.session.next(&wanted, api_version >= TOPIC_IDS);
+            node.in_flight = Some(reserved);
+            self.budget.reserve(reserved);
+            return Some(Fetch { node_id, api_version, request: request(settings, change, share) });
+        }
+        None
+    }
+
+    /// The request that closes the next session that is still open; none for brokers with a request under way.
+    pub(super) fn next_close<V: Versions>(
+        &mut self,
+        settings: &FetchSettings,
+        can_send: &mut impl FnMut(i32) -> Option<V>,
+    ) -> Option<Fetch> {
+        while let Some((node_id, node)) = self.nodes.pop_first() {
+            if let Some(reserved) = node.in_flight {
+                self.budget.unreserve(reserved);
+                continue;
+            }
+            let limit = if node.session.uses_ids() { i16::MAX } else { TOPIC_IDS - 1 };
+            let version = can_send(node_id).and_then(|versions| versions.newest_up_to(Api::Fetch, limit));
+            if let (Some(change), Some(api_version)) = (node.session.close(), version) {
+                return Some(Fetch { node_id, api_version, request: request(settings, change, 0) });
+            }
+        }
+        None
+    }
+
+    /// A request got no answer.
+    pub(super) fn lost(&mut self, node_id: i32, positions: &mut Positions, metadata: &mut Metadata) {
+        let Some(node) = self.nodes.get_mut(&node_id) else { return };
+        self.budget.unreserve(node.in_flight.take().unwrap_or(0));
+        node.session.lost();
+        for (partition, _) in node.session.partitions() {
+            positions.get_mut(partition).map(Assigned::forget_preferred);
+        }
+        metadata.request_refresh();
+    }
+
+    /// A request was answered.
+    pub(super) fn handle_response(
+        &mut self,
+        node_id: i32,
+        response: FetchResponse,
+        positions: &mut Positions,
+        metadata: &mut Metadata,
+        now: Instant,
+    ) {
+        let Some(node) = self.nodes.get_mut(&node_id) else { return };
+        self.budget.unreserve(node.in_flight.take().unwrap_or(0));
+        let error = response.error_code;
+        if !error.is_none() {
+            node.session.answered(error, response.session_id, true);
+            node.fail(error, positions.settings(), now);
+            if error.asks_for_metadata() || error == ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR {
+                metadata.request_refresh();
+            }
+            return;
+        }
+        node.failures = 0;
+        node.retry_at = None;
+        let mut answer =
+            Answer { response: &response, positions, metadata, now, bytes: 0, is_consistent: true };
+        let usable = answer.read(&node.session);
+        let (bytes, is_consistent) = (answer.bytes, answer.is_consistent);
+        node.session.answered(error, response.session_id, is_consistent);
+        if let Some(last) = usable.last() {
+            node.last_answered = Some(last.partition.detached());
+        }
+        let frame = self.budget.hold(bytes, usable.len());
+        for Usable { partition, fetch, end } in usable {
+            let held = Held { end: end.offset, frame, bytes: fetch.records.len() };
+            if let Some(assigned) = positions.get_mut(&partition) {
+                assigned.fetched = end;
+                assigned.hold(held);
+            }
+            self.completed.push_back(fetch);
+        }
+    }
+}
+
+/// The partitions to read from each broker.
+fn wanted(
+    positions: &Positions,
+    metadata: &mut Metadata,
+    now: Instant,
+) -> BTreeMap<i32, Vec<(TopicPartition, Entry)>> {
+    let mut by_node: BTreeMap<i32, Vec<(TopicPartition, Entry)>> = BTreeMap::new();
+    let usual_bytes = positions.settings().max_partition_fetch_bytes;
+    let most_held = positive(usual_bytes).saturating_mul(FULL_ANSWERS);
+    for (partition, assigned) in positions.iter() {
+        let is_ready = assigned.phase == Phase::Fetching && assigned.may_try(now);
+        if !is_ready || assigned.paused || assigned.blocked || assigned.held_bytes() >= most_held {
+            continue;
+        }
+        let Some(leader) = metadata.leader(partition) else {
+            metadata.request_refresh();
+            continue;
+        };
+        // Another leader than the position was checked with: the application gets first what was read from the old one.
+        if assigned.leader != Some(leader) {
+            continue;
+        }
+        let preferred = assigned.preferred(now).filter(|node| *node != leader.node_id);
+        let node = match preferred {
+            Some(node) if is_online(metadata, partition, node) => node,
+            Some(_) => {
+                metadata.request_refresh();
+                leader.node_id
+            }
+            None => leader.node_id,
+        };
+        let asked = Asked {
+            topic_id: metadata.topic_id(&partition.topic),
+            offset: assigned.fetched.offset,
+            leader_epoch: leader.epoch,
+            max_bytes: assigned.batch_bytes.unwrap_or(usual_bytes),
+        };
+        let entry = Entry { asked, position_epoch: assigned.position_epoch };
+        by_node.entry(node).or_default().push((partition.clone(), entry));
+    }
+    by_node
+}
+
+fn is_online(metadata: &Metadata, partition: &TopicPartition, node: i32) -> bool {
+    let is_offline = metadata.partition(partition).is_none_or(|p| p.offline.contains(&node));
+    !is_offline && metadata.broker(node).is_some()
+}
+
+/// The version to ask in. By names if a topic has no id; where the broker takes ids only, such a topic has to wait.
+/// `None`: the broker does not know the API in any version that would do.
+fn version<V: Versions>(
+    versions: &V,
+    wanted: &mut Vec<(TopicPartition, Entry)>,
+    metadata: &mut Metadata,
+) -> Option<i16> {
+    let newest = versions.newest(Api::Fetch)?;
+    let has_no_id = |(_, entry): &(TopicPartition, Entry)| entry.asked.topic_id.is_zero();
+    if newest < TOPIC_IDS || !wanted.iter().any(has_no_id) {
+        return Some(newest);
+    }
+    metadata.request_refresh();
+    if let Some(by_name) = versions.newest_up_to(Api::Fetch, TOPIC_IDS - 1) {
+        return Some(by_name);
+    }
+    wanted.retain(|partition| !has_no_id(partition));
+    Some(newest)
+}
+
+fn request(settings: &FetchSettings, change: Change, max_bytes: usize) -> FetchRequest {
+    let mut request = FetchRequest::default();
+    request.max_wait_ms = i32::try_from(settings.fetch_max_wait.as_millis()).unwrap_or(i32::MAX);
+    request.min_bytes = settings.fetch_min_bytes;
+    request.max_bytes = i32::try_from(max_bytes).unwrap_or(i32::MAX);
+    request.isolation_level = settings.isolation_level.code();
+    request.session_id = change.session_id;
+    request.session_epoch = change.session_epoch;
+    request.topics = change.topics;
+    request.forgotten_topics_data = change.forgotten;
+    request.rack_id = settings.client_rack.clone();
+    request
+}
+
+impl Node {
+    fn new() -> Self {
+        Node {
+            session: FetchSession::new(),
+            in_flight: None,
+            last_answered: None,
+            failures: 0,
+            retry_at: None,
+        }
+    }
+
+    fn may_send(&self, now: Instant) -> bool {
+        self.in_flight.is_none() && self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    fn take_turns(&self, wanted: &mut [(TopicPartition, Entry)]) {
+        let Some(last) = &self.last_answered else { return };
+        let behind = wanted.partition_point(|(partition, _)| partition <= last);
+        wanted.rotate_left(behind);
+    }
+
+    /// The answer as a whole is an error. A session that the broker forgot is opened anew at once, the first time.
+    fn fail(&mut self, error: ErrorCode, settings: &FetchSettings, now: Instant) {
+        let session_errors = [ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ErrorCode::INVALID_FETCH_SESSION_EPOCH];
+        self.failures = self.failures.saturating_add(1);
+        let at_once = self.failures == 1 && session_errors.contains(&error);
+        self.retry_at = (!at_once).then(|| now + settings.backoff(self.failures));
+    }
+}
+
+/// The answer to one request, while it is looked through.
+struct Answer<'a> {
+    response: &'a FetchResponse,
+    positions: &'a mut Positions,
+    metadata: &'a mut Metadata,
+    now: Instant,
+    /// Bytes of records in the whole answer.
+    bytes: usize,
+    /// Whether it speaks of the session's partitions: of no other, and of all when the session opens.
+    is_consistent: bool,
+}
+
+impl Answer<'_> {
+    fn read(&mut self, session: &FetchSession) -> Vec<Usable> {
+        let mut usable = Vec::new();
+        let mut seen = 0;
+        for topic in &self.response.responses {
+            let name =
+                if topic.topic_id.is_zero() { Some(&topic.topic) } else { session.name(&topic.topic_id) };
+            for data in &topic.partitions {
+                self.bytes += data.records.as_ref().map_or(0, Bytes::len);
+                let key =
+                    name.map(|name| TopicPartition { topic: name.clone(), partition: data.partition_index });
+                let Some((partition, entry)) = key.and_then(|key| session.entry(&key)) else {
+                    self.is_consistent = false;
+                    self.metadata.request_refresh();
+                    continue;
+                };
+                seen += 1;
+                usable.extend(self.partition(partition, entry, data));
+            }
+        }
+        let names_all = seen >= session.partitions().count();
+        self.is_consistent &= names_all || !session.is_full();
+        usable
+    }
+
+    fn partition(
+        &mut self,
+        partition: &TopicPartition,
+        entry: &Entry,
+        data: &PartitionData,
+    ) -> Option<Usable> {
+        let assigned = self.positions.get_mut(partition)?;
+        // A seek, an assignment, a new leader: whatever the answer says, it is about another position.
+        let is_current = assigned.position_epoch == entry.position_epoch
+            && assigned.phase == Phase::Fetching
+            && assigned.fetched.offset == entry.asked.offset;
+        if !is_current {
+            return None;
+        }
+        if !data.error_code.is_none() {
+            self.error(partition, entry, data);
+            return None;
+        }
+        let known = |offset: i64, before| if offset >= 0 { Some(offset) } else { before };
+        assigned.high_watermark = known(data.high_watermark, assigned.high_watermark);
+        assigned.last_stable_offset = known(data.last_stable_offset, assigned.last_stable_offset);
+        assigned.log_start_offset = known(data.log_start_offset, assigned.log_start_offset);
+        if data.preferred_read_replica >= 0 {
+            assigned.prefer(data.preferred_read_replica, self.now + self.metadata.max_age());
+        }
+        let records = data.records.as_ref().filter(|records| !records.is_empty());
+        let Some(records) = records else {
+            // Nothing new, or nothing that is decided yet: the position stays.
+            assigned.succeed();
+            return None;
+        };
+        self.records(partition, entry, data, records)
+    }
+
+    fn records(
+        &mut self,
+        partition: &TopicPartition,
+        entry: &Entry,
+        data: &PartitionData,
+        records: &Bytes,
+    ) -> Option<Usable> {
+        let assigned = self.positions.get_mut(partition)?;
+        let survey = Survey::of(records, assigned.fetched);
+        if survey.is_only_part_of_a_batch {
+            self.too_small(partition, entry, survey.batch_bytes);
+            return None;
+        }
+        if survey.end.offset == entry.asked.offset && !survey.is_broken {
+            // Whole batches, all from before what was asked: asking again at once would not help.
+            self.positions.fail(partition, self.now);
+            return None;
+        }
+        assigned.succeed();
+        assigned.batch_bytes = None;
+        assigned.blocked = survey.is_broken;
+        let aborted = data.aborted_transactions.iter().flatten();
+        let fetch = CompletedFetch {
+            topic: partition.topic.clone(),
+            partition: partition.partition,
+            position_epoch: entry.position_epoch,
+            fetch_offset: entry.asked.offset,
+            records: records.clone(),
+            high_watermark: data.high_watermark,
+            last_stable_offset: data.last_stable_offset,
+            log_start_offset: data.log_start_offset,
+            aborted: aborted.map(|aborted| (aborted.producer_id, aborted.first_offset)).collect(),
+        };
+        Some(Usable { partition: partition.clone(), fetch, end: survey.end })
+    }
+
+    /// The answer was too small for the first batch (before Fetch v3): ask for the whole of it.
+    fn too_small(&mut self, partition: &TopicPartition, entry: &Entry, batch_bytes: Option<usize>) {
+        let asked_bytes = entry.asked.max_bytes;
+        let needed = batch_bytes.and_then(|bytes| i32::try_from(bytes).ok());
+        let needed = needed.unwrap_or_else(|| asked_bytes.saturating_mul(2));
+        if needed > asked_bytes {
+            if let Some(assigned) = self.positions.get_mut(partition) {
+                assigned.batch_bytes = Some(needed);
+            }
+            return;
+        }
+        self.positions.fail(partition, self.now);
+        let (partition, offset) = (partition.clone(), entry.asked.offset);
+        self.positions.reports.error(FetchError::BatchTooLarge { partition, offset, asked_bytes });
+    }
+
+    fn error(&mut self, partition: &TopicPartition, entry: &Entry, data: &PartitionData) {
+        let error = data.error_code;
+        match error {
+            ErrorCode::OFFSET_OUT_OF_RANGE => return self.positions.out_of_range(partition, self.now),
+            ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH => {
+                let leader = Leader {
+                    node_id: data.current_leader.leader_id,
+                    epoch: data.current_leader.leader_epoch,
+                };
+                let endpoints = &self.response.node_endpoints;
+                self.positions.get_mut(partition).map(Assigned::forget_preferred);
+                if self.metadata.update_leader(partition, leader, endpoints) {
+                    return;
+                }
+                self.metadata.request_refresh();
+            }
+            // The broker is behind what we know: it needs a moment, and metadata would not help.
+            ErrorCode::UNKNOWN_LEADER_EPOCH | ErrorCode::UNKNOWN_SERVER_ERROR => {}
+            ErrorCode::INCONSISTENT_TOPIC_ID => {
+                self.is_consistent = false;
+                self.look_elsewhere(partition);
+            }
+            error if error.asks_for_metadata() || error == ErrorCode::OFFSET_NOT_AVAILABLE => {
+                self.look_elsewhere(partition);
+            }
+            error => {
+                let (partition, offset) = (partition.clone(), Some(entry.asked.offset));
+                self.positions.reports.error(FetchError::Broker { partition, offset, error });
+            }
+        }
+        self.positions.fail(partition, self.now);
+    }
+
+    fn look_elsewhere(&mut self, partition: &TopicPartition) {
+        self.metadata.request_refresh();
+        self.positions.get_mut(partition).map(Assigned::forget_preferred);
+    }
+}
+
+/// What the headers of an answer's batches say.
+struct Survey {
+    /// Where the next answer has to begin.
+    end: Place,
+    /// The batches cannot be told apart to the end.
+    is_broken: bool,
+    /// There is not one whole batch.
+    is_only_part_of_a_batch: bool,
+    /// The bytes that the batch at the end takes, if that is known.
+    batch_bytes: Option<usize>,
+}
+
+impl Survey {
+    fn of(records: &[u8], from: Place) -> Survey {
+        let mut cursor = BatchCursor::new().verify_crc(false);
+        let (mut end, mut whole, mut is_broken) = (from, 0, false);
+        while let Some(batch) = cursor.next(records) {
+            let Ok(batch) = batch else {
+                is_broken = true;
+                break;
+            };
+            whole += 1;
+            if batch.next_offset() > end.offset {
+                end = Place { offset: batch.next_offset(), leader_epoch: batch.partition_leader_epoch };
+            }
+        }
+        Survey {
+            end,
+            is_broken,
+            is_only_part_of_a_batch: whole == 0 && !is_broken,
+            batch_bytes: cursor.trailing().and_then(|trailing| trailing.total),
+        }
+    }
+}
+
+fn positive(bytes: i32) -> usize {
+    usize::try_from(bytes).unwrap_or(0)
+}

@@ -1,0 +1,287 @@
+//! The fetch side of the consumer, as one machine: partitions go in, records come out.
+//!
+//! ```text
+//!   assign, seek, pause, resume ─┐                        ┌─> take_completed: records, in batches as they came
+//!   set_committed ───────────────┤                        ├─> next_error, next_notice
+//!   consumed ────────────────────┤        Fetching        ├─> waiting_for_committed
+//!   handle_response <── broker ──┘  (it knows no clock    └─> next_request ──> broker
+//!                                    and sends nothing)
+//! ```
+//! Call [`next_request`](Fetching::next_request) after every change until it gives `None`, and again at the
+//! [`deadline`](Fetching::deadline).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use milena_protocol::{Api, RequestBody, ResponseBody};
+
+use super::completed_fetch::{CompletedFetch, Consumed};
+pub use super::fetch_report::{FetchError, FetchNotice, Place};
+pub use super::fetch_settings::{FetchSettings, IsolationLevel, ResetPolicy};
+use super::fetcher::{Fetch, Fetcher};
+use super::metadata::Metadata;
+use super::offsets::{self, Questions};
+pub use super::positions::ResetTo;
+use super::positions::{Phase, Positions};
+use super::topic_partition::TopicPartition;
+
+/// The versions that a broker and this client have in common.
+pub trait Versions {
+    /// The newest version of an API up to `limit`; `None` when there is none.
+    fn newest_up_to(&self, api: Api, limit: i16) -> Option<i16>;
+
+    /// The newest version of an API.
+    fn newest(&self, api: Api) -> Option<i16> {
+        self.newest_up_to(api, i16::MAX)
+    }
+}
+
+/// A request that has to go out.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// To this broker.
+    pub node_id: i32,
+    /// Its API.
+    pub api: Api,
+    /// The version to write it in.
+    pub api_version: i16,
+    /// What it says.
+    pub body: RequestBody,
+    /// Which request it was, for [`Fetching::handle_response`].
+    pub token: FetchToken,
+}
+
+/// Names a request under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FetchToken(u64);
+
+/// There is no answer, and there will be none: the connection was closed, timed out, or brought nonsense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLost;
+
+/// The fetch side of the consumer.
+#[derive(Debug)]
+pub struct Fetching {
+    positions: Positions,
+    fetcher: Fetcher,
+    in_flight: BTreeMap<FetchToken, InFlight>,
+    last_token: u64,
+}
+
+#[derive(Debug)]
+enum InFlight {
+    Fetch,
+    Offsets(Questions),
+    Close,
+}
+
+impl Fetching {
+    /// Without partitions.
+    pub fn new(settings: FetchSettings) -> Self {
+        Fetching {
+            fetcher: Fetcher::new(&settings),
+            positions: Positions::new(settings),
+            in_flight: BTreeMap::new(),
+            last_token: 0,
+        }
+    }
+
+    /// From now on the consumer has these partitions. Those that it had before go on as they were; new ones wait for
+    /// [`set_committed`](Self::set_committed) or a seek.
+    pub fn assign(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        self.positions.assign(partitions);
+        self.settle();
+    }
+
+    /// The partitions, in their order.
+    pub fn assignment(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.positions.iter().map(|(partition, _)| partition)
+    }
+
+    /// The partitions whose committed offset has to be looked up now.
+    pub fn waiting_for_committed(&self, now: Instant) -> impl Iterator<Item = &TopicPartition> {
+        let waiting = self.positions.iter();
+        waiting
+            .filter(move |(_, assigned)| assigned.phase == Phase::NeedsCommitted && assigned.may_try(now))
+            .map(|(partition, _)| partition)
+    }
+
+    /// What the group has committed for a partition; `None` (an offset of -1 on the wire) is for the reset policy to
+    /// decide. Only for answers without an error: an error says nothing about the offset.
+    pub fn set_committed(&mut self, partition: &TopicPartition, committed: Option<Place>, now: Instant) {
+        self.positions.set_committed(partition, committed.filter(|place| place.offset >= 0), now);
+        self.settle();
+    }
+
+    /// Goes on at this place. `false` when the partition is not assigned.
+    pub fn seek(&mut self, partition: &TopicPartition, place: Place) -> bool {
+        let is_assigned = self.positions.seek(partition, place);
+        self.settle();
+        is_assigned
+    }
+
+    /// Goes on at an end of the log. `false` when the partition is not assigned.
+    pub fn seek_to(&mut self, partition: &TopicPartition, end: ResetTo) -> bool {
+        let is_assigned = self.positions.seek_to(partition, end);
+        self.settle();
+        is_assigned
+    }
+
+    /// Fetches nothing more of a partition until [`resume`](Self::resume). `false` when it is not assigned.
+    pub fn pause(&mut self, partition: &TopicPartition) -> bool {
+        self.set_paused(partition, true)
+    }
+
+    /// The end of a [`pause`](Self::pause). `false` when the partition is not assigned.
+    pub fn resume(&mut self, partition: &TopicPartition) -> bool {
+        self.set_paused(partition, false)
+    }
+
+    fn set_paused(&mut self, partition: &TopicPartition, paused: bool) -> bool {
+        let assigned = self.positions.get_mut(partition);
+        assigned.map(|assigned| assigned.paused = paused).is_some()
+    }
+
+    /// Whether a partition is paused.
+    pub fn is_paused(&self, partition: &TopicPartition) -> bool {
+        self.positions.get(partition).is_some_and(|assigned| assigned.paused)
+    }
+
+    /// How far the application has its records: what can be committed. `None` while that is not known.
+    pub fn position(&self, partition: &TopicPartition) -> Option<Place> {
+        let assigned = self.positions.get(partition).filter(|assigned| assigned.has_position());
+        assigned.map(|assigned| assigned.position)
+    }
+
+    /// All positions that are known, in the order of the partitions.
+    pub fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Place)> {
+        let known = self.positions.iter().filter(|(_, assigned)| assigned.has_position());
+        known.map(|(partition, assigned)| (partition, assigned.position))
+    }
+
+    /// How many offsets are left up to the high watermark, or up to the last stable offset with `read_committed`;
+    /// `None` while that is not known. Up to date as far as [`consumed`](Self::consumed) is.
+    pub fn lag(&self, partition: &TopicPartition) -> Option<i64> {
+        self.positions.lag(partition)
+    }
+
+    /// The number of the newest position epoch. What is fetched for positions that come later has a higher one, so a
+    /// partition that goes now can be told apart from the same one coming back.
+    pub fn last_position_epoch(&self) -> u64 {
+        self.positions.last_epoch()
+    }
+
+    /// How far records were handed to the application. What is out of date is ignored.
+    pub fn consumed(&mut self, consumed: &[Consumed], now: Instant) {
+        consumed.iter().for_each(|consumed| self.positions.consumed(consumed, now));
+        self.settle();
+    }
+
+    /// The next request for a broker. `can_send` is asked about a broker that there is something to ask of: `None`
+    /// when it cannot take a request now. (If it is not connected, this is the time to connect to it.)
+    pub fn next_request<V: Versions>(
+        &mut self,
+        metadata: &mut Metadata,
+        now: Instant,
+        mut can_send: impl FnMut(i32) -> Option<V>,
+    ) -> Option<Outgoing> {
+        self.positions.follow_leaders(metadata);
+        self.settle();
+        if let Some(asking) = offsets::next_request(&mut self.positions, metadata, now, &mut can_send) {
+            let token = self.remember(InFlight::Offsets(asking.questions));
+            let offsets::Asking { node_id, api, api_version, body, .. } = asking;
+            return Some(Outgoing { node_id, api, api_version, body, token });
+        }
+        let fetch = self.fetcher.next_request(&mut self.positions, metadata, now, &mut can_send)?;
+        Some(self.outgoing(fetch, InFlight::Fetch))
+    }
+
+    /// When the consumer closes: the next request that closes a fetch session, so that the broker need not keep it.
+    /// Nothing depends on it.
+    pub fn next_close<V: Versions>(
+        &mut self,
+        mut can_send: impl FnMut(i32) -> Option<V>,
+    ) -> Option<Outgoing> {
+        let fetch = self.fetcher.next_close(self.positions.settings(), &mut can_send)?;
+        Some(self.outgoing(fetch, InFlight::Close))
+    }
+
+    fn outgoing(&mut self, fetch: Fetch, in_flight: InFlight) -> Outgoing {
+        let Fetch { node_id, api_version, request } = fetch;
+        let token = self.remember(in_flight);
+        Outgoing { node_id, api: Api::Fetch, api_version, body: RequestBody::Fetch(request), token }
+    }
+
+    fn remember(&mut self, in_flight: InFlight) -> FetchToken {
+        self.last_token += 1;
+        let token = FetchToken(self.last_token);
+        self.in_flight.insert(token, in_flight);
+        token
+    }
+
+    /// What came of a request. An answer of another kind than was asked for counts as none.
+    pub fn handle_response(
+        &mut self,
+        node_id: i32,
+        token: FetchToken,
+        answer: Result<ResponseBody, ConnectionLost>,
+        metadata: &mut Metadata,
+        now: Instant,
+    ) {
+        let positions = &mut self.positions;
+        match (self.in_flight.remove(&token), answer) {
+            (Some(InFlight::Fetch), Ok(ResponseBody::Fetch(response))) => {
+                self.fetcher.handle_response(node_id, response, positions, metadata, now);
+            }
+            (Some(InFlight::Fetch), _) => self.fetcher.lost(node_id, positions, metadata),
+            (
+                Some(InFlight::Offsets(Questions::Resets(questions))),
+                Ok(ResponseBody::ListOffsets(response)),
+            ) => {
+                offsets::handle_list_offsets(questions, &response, positions, metadata, now);
+            }
+            (
+                Some(InFlight::Offsets(Questions::Validations(questions))),
+                Ok(ResponseBody::OffsetForLeaderEpoch(response)),
+            ) => {
+                offsets::handle_epochs(questions, &response, positions, metadata, now);
+            }
+            (
+                Some(InFlight::Offsets(Questions::Resets(questions) | Questions::Validations(questions))),
+                _,
+            ) => {
+                offsets::unanswered(questions, positions, metadata, now);
+            }
+            (Some(InFlight::Close) | None, _) => {}
+        }
+        self.settle();
+    }
+
+    /// The next records for the application, in the order in which they came. They count as held until
+    /// [`consumed`](Self::consumed) says otherwise, or their partition goes.
+    pub fn take_completed(&mut self) -> Option<CompletedFetch> {
+        self.fetcher.take_completed(&self.positions)
+    }
+
+    /// Why a partition cannot be read.
+    pub fn next_error(&mut self) -> Option<FetchError> {
+        self.positions.reports.next_error()
+    }
+
+    /// What was done without being asked.
+    pub fn next_notice(&mut self) -> Option<FetchNotice> {
+        self.positions.reports.next_notice()
+    }
+
+    /// When a back-off ends, so that [`next_request`](Self::next_request) or
+    /// [`waiting_for_committed`](Self::waiting_for_committed) may have something; `None` when nothing waits for time.
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        let partitions = self.positions.iter().filter_map(|(_, assigned)| assigned.retry_at(now)).min();
+        partitions.into_iter().chain(self.fetcher.deadline(now)).min()
+    }
+
+    /// What no partition holds any more is free.
+    fn settle(&mut self) {
+        self.fetcher.release(self.positions.take_released());
+    }
+}

@@ -1,0 +1,283 @@
+//! Looking up offsets: where to start when nothing says so (ListOffsets), and whether the log still is what was read
+//! (OffsetForLeaderEpoch, KIP-320).
+//!
+//! Questions go to the leader of each partition, one request for all that one broker leads. A partition that is not
+//! answered, or with an error, is asked again after its back-off, with the leader and the epoch that are known then.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use milena_protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
+};
+use milena_protocol::messages::offset_for_leader_epoch::{
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
+use milena_protocol::{Api, ErrorCode, RequestBody, Str};
+
+use super::fetch_report::{FetchError, Place};
+use super::fetching::Versions;
+use super::metadata::{Leader, Metadata};
+use super::positions::{Phase, Positions, ResetTo};
+use super::topic_partition::TopicPartition;
+
+/// The version of OffsetForLeaderEpoch that consumers may use: before, it needs rights over the whole cluster.
+const CONSUMERS_MAY_ASK: i16 = 3;
+/// The version of ListOffsets that answers with one offset.
+const ONE_OFFSET: i16 = 1;
+
+/// ListOffsets' timestamps with a meaning of their own.
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+
+/// Questions under way to one broker.
+#[derive(Debug)]
+pub(super) enum Questions {
+    /// Where an end of the log is.
+    Resets(BTreeMap<TopicPartition, Question>),
+    /// Where the position's leader epoch ends.
+    Validations(BTreeMap<TopicPartition, Question>),
+}
+
+/// The position that a question is about, and the leader that it was put to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question {
+    position_epoch: u64,
+    leader: Leader,
+    end: Option<ResetTo>,
+}
+
+/// A request that has to go out.
+pub(super) struct Asking {
+    pub(super) node_id: i32,
+    pub(super) api: Api,
+    pub(super) api_version: i16,
+    pub(super) body: RequestBody,
+    pub(super) questions: Questions,
+}
+
+/// The next request for offsets to a broker that can take one.
+pub(super) fn next_request<V: Versions>(
+    positions: &mut Positions,
+    metadata: &mut Metadata,
+    now: Instant,
+    can_send: &mut impl FnMut(i32) -> Option<V>,
+) -> Option<Asking> {
+    let mut by_node: BTreeMap<i32, (Vec<TopicPartition>, Vec<TopicPartition>)> = BTreeMap::new();
+    for (partition, assigned) in positions.iter() {
+        if assigned.asking || !assigned.may_try(now) {
+            continue;
+        }
+        let is_reset = match assigned.phase {
+            Phase::NeedsReset(_) => true,
+            Phase::NeedsValidation { .. } => false,
+            Phase::NeedsCommitted | Phase::Fetching => continue,
+        };
+        match metadata.leader(partition) {
+            Some(leader) => {
+                let (resets, validations) = by_node.entry(leader.node_id).or_default();
+                if is_reset { resets } else { validations }.push(partition.clone());
+            }
+            None => metadata.request_refresh(),
+        }
+    }
+    for (node_id, (resets, validations)) in by_node {
+        let Some(versions) = can_send(node_id) else { continue };
+        if !resets.is_empty() {
+            match versions.newest(Api::ListOffsets).filter(|version| *version >= ONE_OFFSET) {
+                Some(version) => return Some(ask_resets(positions, metadata, node_id, version, &resets)),
+                None => resets.into_iter().for_each(|partition| {
+                    positions.fail(&partition, now);
+                    let error = FetchError::Unsupported { partition, api: Api::ListOffsets.name() };
+                    positions.reports.error(error);
+                }),
+            }
+        }
+        if !validations.is_empty() {
+            let version = versions.newest(Api::OffsetForLeaderEpoch);
+            match version.filter(|version| *version >= CONSUMERS_MAY_ASK) {
+                Some(version) => {
+                    return Some(ask_validations(positions, metadata, node_id, version, &validations));
+                }
+                None => validations.iter().for_each(|p| positions.validation_is_impossible(p, now)),
+            }
+        }
+    }
+    None
+}
+
+fn ask_resets(
+    positions: &mut Positions,
+    metadata: &Metadata,
+    node_id: i32,
+    api_version: i16,
+    partitions: &[TopicPartition],
+) -> Asking {
+    let mut request = ListOffsetsRequest::default();
+    request.replica_id = -1;
+    request.isolation_level = positions.settings().isolation_level.code();
+    request.timeout_ms = millis(positions.settings().request_timeout);
+    let mut questions = BTreeMap::new();
+    for partition in partitions {
+        let Some(leader) = metadata.leader(partition) else { continue };
+        let Some(assigned) = positions.get_mut(partition) else { continue };
+        let Phase::NeedsReset(end) = assigned.phase else { continue };
+        assigned.asking = true;
+        if request.topics.last().is_none_or(|topic| topic.name != partition.topic) {
+            let mut topic = ListOffsetsTopic::default();
+            topic.name = partition.topic.clone();
+            request.topics.push(topic);
+        }
+        let mut part = ListOffsetsPartition::default();
+        part.partition_index = partition.partition;
+        part.current_leader_epoch = leader.epoch;
+        part.timestamp = match end {
+            ResetTo::Earliest => EARLIEST,
+            ResetTo::Latest => LATEST,
+        };
+        request.topics.last_mut().into_iter().for_each(|topic| topic.partitions.push(part.clone()));
+        let question = Question { position_epoch: assigned.position_epoch, leader, end: Some(end) };
+        questions.insert(partition.clone(), question);
+    }
+    Asking {
+        node_id,
+        api: Api::ListOffsets,
+        api_version,
+        body: RequestBody::ListOffsets(request),
+        questions: Questions::Resets(questions),
+    }
+}
+
+fn ask_validations(
+    positions: &mut Positions,
+    metadata: &Metadata,
+    node_id: i32,
+    api_version: i16,
+    partitions: &[TopicPartition],
+) -> Asking {
+    let mut request = OffsetForLeaderEpochRequest::default();
+    request.replica_id = -1;
+    let mut questions = BTreeMap::new();
+    for partition in partitions {
+        let Some(leader) = metadata.leader(partition) else { continue };
+        let Some(assigned) = positions.get_mut(partition) else { continue };
+        assigned.asking = true;
+        if request.topics.last().is_none_or(|topic| topic.topic != partition.topic) {
+            let mut topic = OffsetForLeaderTopic::default();
+            topic.topic = partition.topic.clone();
+            request.topics.push(topic);
+        }
+        let mut part = OffsetForLeaderPartition::default();
+        part.partition = partition.partition;
+        part.current_leader_epoch = leader.epoch;
+        part.leader_epoch = assigned.position.leader_epoch;
+        request.topics.last_mut().into_iter().for_each(|topic| topic.partitions.push(part.clone()));
+        let question = Question { position_epoch: assigned.position_epoch, leader, end: None };
+        questions.insert(partition.clone(), question);
+    }
+    Asking {
+        node_id,
+        api: Api::OffsetForLeaderEpoch,
+        api_version,
+        body: RequestBody::OffsetForLeaderEpoch(request),
+        questions: Questions::Validations(questions),
+    }
+}
+
+/// The answer to [`Questions::Resets`].
+pub(super) fn handle_list_offsets(
+    mut questions: BTreeMap<TopicPartition, Question>,
+    response: &ListOffsetsResponse,
+    positions: &mut Positions,
+    metadata: &mut Metadata,
+    now: Instant,
+) {
+    for topic in &response.topics {
+        for answer in &topic.partitions {
+            let partition = key(&topic.name, answer.partition_index);
+            let Some((partition, question)) = questions.remove_entry(&partition) else { continue };
+            let place = Place { offset: answer.offset, leader_epoch: answer.leader_epoch };
+            let is_stale = positions.get(&partition).is_some_and(
+                |assigned| !matches!(assigned.phase, Phase::NeedsReset(end) if Some(end) == question.end),
+            );
+            match answer.error_code {
+                _ if is_stale => release(positions, &partition, question),
+                ErrorCode::NONE if answer.offset >= 0 => {
+                    positions.found(&partition, question.position_epoch, place);
+                }
+                error => failed(positions, metadata, &partition, question, error, now),
+            }
+        }
+    }
+    unanswered(questions, positions, metadata, now);
+}
+
+/// The answer to [`Questions::Validations`].
+pub(super) fn handle_epochs(
+    mut questions: BTreeMap<TopicPartition, Question>,
+    response: &OffsetForLeaderEpochResponse,
+    positions: &mut Positions,
+    metadata: &mut Metadata,
+    now: Instant,
+) {
+    for topic in &response.topics {
+        for answer in &topic.partitions {
+            let partition = key(&topic.topic, answer.partition);
+            let Some((partition, question)) = questions.remove_entry(&partition) else { continue };
+            let Question { position_epoch, leader, .. } = question;
+            if !answer.error_code.is_none() {
+                failed(positions, metadata, &partition, question, answer.error_code, now);
+                continue;
+            }
+            let is_known = answer.end_offset >= 0 && answer.leader_epoch >= 0;
+            let end =
+                is_known.then_some(Place { offset: answer.end_offset, leader_epoch: answer.leader_epoch });
+            positions.validated(&partition, position_epoch, leader, end, now);
+        }
+    }
+    unanswered(questions, positions, metadata, now);
+}
+
+/// Questions without an answer: the connection was lost, or the broker left them out.
+pub(super) fn unanswered(
+    questions: BTreeMap<TopicPartition, Question>,
+    positions: &mut Positions,
+    metadata: &mut Metadata,
+    now: Instant,
+) {
+    for (partition, question) in questions {
+        metadata.request_refresh();
+        positions.offset_request_failed(&partition, question.position_epoch, None, now);
+    }
+}
+
+fn failed(
+    positions: &mut Positions,
+    metadata: &mut Metadata,
+    partition: &TopicPartition,
+    question: Question,
+    error: ErrorCode,
+    now: Instant,
+) {
+    // Kafka's consumer asks again whatever the error is, but for a missing authorization.
+    let is_fatal = error == ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    if error != ErrorCode::UNKNOWN_LEADER_EPOCH && !is_fatal {
+        metadata.request_refresh();
+    }
+    positions.offset_request_failed(partition, question.position_epoch, is_fatal.then_some(error), now);
+}
+
+fn release(positions: &mut Positions, partition: &TopicPartition, question: Question) {
+    let assigned = positions.get_mut(partition);
+    if let Some(assigned) = assigned.filter(|assigned| assigned.position_epoch == question.position_epoch) {
+        assigned.asking = false;
+    }
+}
+
+fn key(topic: &Str, partition: i32) -> TopicPartition {
+    TopicPartition { topic: topic.clone(), partition }
+}
+
+fn millis(duration: std::time::Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}

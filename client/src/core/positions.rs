@@ -1,0 +1,537 @@
+//! Where the consumer is in each of its partitions, and whether it may fetch there.
+//!
+//! ```text
+//!   assigned ──> NeedsCommitted ──────────────┐ nothing committed
+//!                      │ committed            v
+//!                      │                  NeedsReset <───────────┐
+//!                      v                      │ offset found     │ log cut, nobody knows where
+//!                   Fetching <────────────────┘                  │
+//!                      │  ^ log unchanged, or cut: go back there │
+//!     the leader moved v  │                                      │
+//!                   NeedsValidation ─────────────────────────────┘
+//! ```
+//! A seek leads to `Fetching` from anywhere; an offset out of range leads to `NeedsReset`, through `NeedsValidation`
+//! where epochs are known (KIP-320).
+//!
+//! There are two places in each partition: the *position*, up to which the application has its records, and how far
+//! has been *fetched* ahead of it. Only the position is committed, checked, or reset, and the latter two only once
+//! nothing is held between the two. Every jump of the position has a number, the position epoch; what was fetched
+//! under another one is out of date.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+
+use milena_protocol::{ErrorCode, Uuid};
+
+use super::completed_fetch::Consumed;
+use super::fetch_report::{FetchError, FetchNotice, Place, Reports};
+use super::fetch_settings::{FetchSettings, IsolationLevel, ResetPolicy};
+use super::metadata::{Leader, Metadata};
+use super::topic_partition::TopicPartition;
+
+/// What a partition needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// To know the group's committed offset.
+    NeedsCommitted,
+    /// An offset, looked up by the reset policy.
+    NeedsReset(ResetTo),
+    /// To know whether its log still is what was read (KIP-320). `then_reset`: the offset is out of range, so if the
+    /// log is the same it has to be reset.
+    NeedsValidation { then_reset: bool },
+    /// Records.
+    Fetching,
+}
+
+/// An end of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetTo {
+    /// The first record.
+    Earliest,
+    /// Behind the last record.
+    Latest,
+}
+
+/// A partition that the consumer has.
+#[derive(Debug)]
+pub(super) struct Assigned {
+    pub(super) position_epoch: u64,
+    pub(super) phase: Phase,
+    /// Up to here the application has its records. Means something from `NeedsValidation` on.
+    pub(super) position: Place,
+    /// Up to here records have been fetched.
+    pub(super) fetched: Place,
+    /// The leader under which the position is known to be good.
+    pub(super) leader: Option<Leader>,
+    topic_id: Uuid,
+    pub(super) paused: bool,
+    /// What was fetched last cannot be read to its end: nothing is fetched behind it.
+    pub(super) blocked: bool,
+    /// A replica that the leader told us to read from, and until when (KIP-392).
+    preferred: Option<(i32, Instant)>,
+    retry_at: Option<Instant>,
+    failures: u32,
+    /// Whether a request for an offset of it is under way.
+    pub(super) asking: bool,
+    /// The bytes that its next batch is known to take, where that is more than is usually asked for.
+    pub(super) batch_bytes: Option<i32>,
+    pub(super) high_watermark: Option<i64>,
+    pub(super) last_stable_offset: Option<i64>,
+    pub(super) log_start_offset: Option<i64>,
+    /// What lies between `position` and `fetched`, in order.
+    held: VecDeque<Held>,
+    /// The offset that is being reset because it is out of range.
+    out_of_range: Option<i64>,
+}
+
+/// Records that the application does not have yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// The offset behind them.
+    pub(super) end: i64,
+    /// The frame that they lie in.
+    pub(super) frame: u64,
+    pub(super) bytes: usize,
+}
+
+const NOWHERE: Place = Place { offset: -1, leader_epoch: -1 };
+
+impl Assigned {
+    fn new(position_epoch: u64) -> Self {
+        Assigned {
+            position_epoch,
+            phase: Phase::NeedsCommitted,
+            position: NOWHERE,
+            fetched: NOWHERE,
+            leader: None,
+            topic_id: Uuid::ZERO,
+            paused: false,
+            blocked: false,
+            preferred: None,
+            retry_at: None,
+            failures: 0,
+            asking: false,
+            batch_bytes: None,
+            high_watermark: None,
+            last_stable_offset: None,
+            log_start_offset: None,
+            held: VecDeque::new(),
+            out_of_range: None,
+        }
+    }
+
+    /// Whether the position means something.
+    pub(super) fn has_position(&self) -> bool {
+        matches!(self.phase, Phase::Fetching | Phase::NeedsValidation { .. })
+    }
+
+    /// Whether a back-off is over.
+    pub(super) fn may_try(&self, now: Instant) -> bool {
+        self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// The end of a back-off that is still on.
+    pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
+        self.retry_at.filter(|at| *at > now)
+    }
+
+    /// The replica to read from instead of the leader, if there is one.
+    pub(super) fn preferred(&self, now: Instant) -> Option<i32> {
+        self.preferred.filter(|(_, until)| now <= *until).map(|(node, _)| node)
+    }
+
+    pub(super) fn prefer(&mut self, node: i32, until: Instant) {
+        if self.preferred.is_none_or(|(known, _)| known != node) {
+            self.preferred = Some((node, until));
+        }
+    }
+
+    /// Back to the leader; says whether it was to be another.
+    pub(super) fn forget_preferred(&mut self) -> bool {
+        self.preferred.take().is_some()
+    }
+
+    /// Bytes that were fetched and that the application does not have yet.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held.iter().map(|held| held.bytes).sum()
+    }
+
+    pub(super) fn hold(&mut self, held: Held) {
+        self.held.push_back(held);
+    }
+
+    /// One more failure in a row: wait before trying again.
+    pub(super) fn fail(&mut self, settings: &FetchSettings, now: Instant) {
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now + settings.backoff(self.failures));
+    }
+
+    /// The end of all failures.
+    pub(super) fn succeed(&mut self) {
+        self.failures = 0;
+        self.retry_at = None;
+    }
+}
+
+/// The consumer's partitions.
+#[derive(Debug)]
+pub(super) struct Positions {
+    settings: FetchSettings,
+    partitions: BTreeMap<TopicPartition, Assigned>,
+    last_epoch: u64,
+    /// Frames that are no longer held by a partition.
+    released: Vec<u64>,
+    /// The revision of the metadata whose leaders are followed; `None` when they have to be looked at again.
+    followed: Option<u64>,
+    pub(super) reports: Reports,
+}
+
+impl Positions {
+    pub(super) fn new(settings: FetchSettings) -> Self {
+        Positions {
+            settings,
+            partitions: BTreeMap::new(),
+            last_epoch: 0,
+            released: Vec::new(),
+            followed: None,
+            reports: Reports::default(),
+        }
+    }
+
+    pub(super) fn settings(&self) -> &FetchSettings {
+        &self.settings
+    }
+
+    pub(super) fn get(&self, partition: &TopicPartition) -> Option<&Assigned> {
+        self.partitions.get(partition)
+    }
+
+    pub(super) fn get_mut(&mut self, partition: &TopicPartition) -> Option<&mut Assigned> {
+        self.partitions.get_mut(partition)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TopicPartition, &Assigned)> {
+        self.partitions.iter()
+    }
+
+    /// The frames that were let go since the last call.
+    pub(super) fn take_released(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.released)
+    }
+
+    /// The number of the newest jump of any position. What will come is above it.
+    pub(super) fn last_epoch(&self) -> u64 {
+        self.last_epoch
+    }
+
+    /// The consumer has these partitions from now on. Those it had before stay as they are.
+    pub(super) fn assign(&mut self, assigned: &BTreeSet<TopicPartition>) {
+        self.partitions.retain(|partition, state| {
+            let stays = assigned.contains(partition);
+            if !stays {
+                self.released.extend(state.held.iter().map(|held| held.frame));
+                self.reports.forget_error(partition);
+            }
+            stays
+        });
+        for partition in assigned {
+            if !self.partitions.contains_key(partition) {
+                self.last_epoch += 1;
+                self.partitions.insert(partition.detached(), Assigned::new(self.last_epoch));
+            }
+        }
+        self.followed = None;
+    }
+
+    /// The answer to "where did the group leave off": `None` when it never committed.
+    pub(super) fn set_committed(&mut self, partition: &TopicPartition, place: Option<Place>, now: Instant) {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return };
+        if assigned.phase != Phase::NeedsCommitted {
+            return;
+        }
+        match (place, self.settings.auto_offset_reset) {
+            (Some(place), _) => self.jump(partition, place),
+            (None, ResetPolicy::Earliest) => assigned.phase = Phase::NeedsReset(ResetTo::Earliest),
+            (None, ResetPolicy::Latest) => assigned.phase = Phase::NeedsReset(ResetTo::Latest),
+            (None, ResetPolicy::None) => {
+                assigned.fail(&self.settings, now);
+                self.reports.error(FetchError::NoOffset { partition: partition.clone() });
+            }
+        }
+    }
+
+    /// The application's own choice. `false` when the partition is not assigned.
+    pub(super) fn seek(&mut self, partition: &TopicPartition, place: Place) -> bool {
+        let is_assigned = self.partitions.contains_key(partition);
+        self.jump(partition, place);
+        is_assigned
+    }
+
+    /// As [`seek`](Self::seek), to an end of the log.
+    pub(super) fn seek_to(&mut self, partition: &TopicPartition, end: ResetTo) -> bool {
+        let is_assigned = self.partitions.contains_key(partition);
+        self.jump(partition, NOWHERE);
+        if let Some(assigned) = self.partitions.get_mut(partition) {
+            assigned.phase = Phase::NeedsReset(end);
+        }
+        is_assigned
+    }
+
+    /// A jump of the position: what was fetched before is out of date.
+    fn jump(&mut self, partition: &TopicPartition, place: Place) {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return };
+        self.last_epoch += 1;
+        self.released.extend(assigned.held.drain(..).map(|held| held.frame));
+        assigned.position_epoch = self.last_epoch;
+        assigned.phase = Phase::Fetching;
+        assigned.position = place;
+        assigned.fetched = place;
+        assigned.leader = None;
+        assigned.blocked = false;
+        assigned.batch_bytes = None;
+        assigned.out_of_range = None;
+        assigned.asking = false;
+        assigned.succeed();
+        self.followed = None;
+        self.reports.forget_error(partition);
+    }
+
+    /// The application has its records up to there.
+    pub(super) fn consumed(&mut self, consumed: &Consumed, now: Instant) {
+        let Some(assigned) = self.partitions.get_mut(&consumed.partition) else { return };
+        if assigned.position_epoch != consumed.position_epoch || !assigned.has_position() {
+            return;
+        }
+        if consumed.offset > assigned.position.offset {
+            assigned.position = Place { offset: consumed.offset, leader_epoch: consumed.leader_epoch };
+        }
+        while assigned.held.front().is_some_and(|held| held.end <= consumed.offset) {
+            self.released.extend(assigned.held.pop_front().map(|held| held.frame));
+        }
+        if assigned.held.is_empty() {
+            self.followed = None;
+        }
+        if consumed.refetch {
+            let (position, leader) = (assigned.position, assigned.leader);
+            let retry_at = now + self.settings.retry_backoff_max;
+            self.jump(&consumed.partition, position);
+            if let Some(assigned) = self.partitions.get_mut(&consumed.partition) {
+                assigned.leader = leader;
+                assigned.retry_at = Some(retry_at);
+            }
+        }
+    }
+
+    /// How many records are left to deliver; `None` while the end of the log is not known.
+    pub(super) fn lag(&self, partition: &TopicPartition) -> Option<i64> {
+        let assigned = self.partitions.get(partition).filter(|assigned| assigned.has_position())?;
+        let end = match self.settings.isolation_level {
+            IsolationLevel::ReadCommitted => assigned.last_stable_offset.or(assigned.high_watermark),
+            IsolationLevel::ReadUncommitted => assigned.high_watermark,
+        };
+        Some(end?.saturating_sub(assigned.position.offset).max(0))
+    }
+
+    /// Compares every position with who leads its partition now: a position may have to be checked, or be worthless.
+    pub(super) fn follow_leaders(&mut self, metadata: &mut Metadata) {
+        if self.followed == Some(metadata.revision()) {
+            return;
+        }
+        self.followed = Some(metadata.revision());
+        let mut recreated = Vec::new();
+        for (partition, assigned) in &mut self.partitions {
+            let id = metadata.topic_id(&partition.topic);
+            if !id.is_zero() && id != assigned.topic_id {
+                let is_new = !assigned.topic_id.is_zero();
+                assigned.topic_id = id;
+                if is_new && assigned.has_position() {
+                    recreated.push(partition.clone());
+                    continue;
+                }
+            }
+            if assigned.has_position()
+                && let Some(leader) = metadata.leader(partition)
+            {
+                assigned.follow(leader, metadata);
+            }
+        }
+        for partition in recreated {
+            self.start_anew(partition);
+        }
+    }
+
+    /// Another topic has taken the name: the position says nothing about it.
+    fn start_anew(&mut self, partition: TopicPartition) {
+        let offset = self.partitions.get(&partition).map_or(-1, |assigned| assigned.position.offset);
+        self.jump(&partition, NOWHERE);
+        if let Some(assigned) = self.partitions.get_mut(&partition) {
+            (assigned.high_watermark, assigned.last_stable_offset) = (None, None);
+            assigned.log_start_offset = None;
+            // Everything in the new topic is newer than what was read, so nothing of it may be skipped.
+            assigned.phase = Phase::NeedsReset(ResetTo::Earliest);
+            if self.settings.auto_offset_reset == ResetPolicy::None {
+                self.reports.error(FetchError::OffsetOutOfRange { partition: partition.clone(), offset });
+                assigned.phase = Phase::NeedsCommitted;
+            }
+        }
+        self.reports.notice(FetchNotice::TopicRecreated { partition });
+    }
+
+    /// The broker does not have the offset that was asked for.
+    pub(super) fn out_of_range(&mut self, partition: &TopicPartition, now: Instant) {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return };
+        // A follower may be behind: ask the leader.
+        if assigned.forget_preferred() {
+            return;
+        }
+        // The application gets what is there first; then it is asked again.
+        if !assigned.held.is_empty() {
+            return assigned.fail(&self.settings, now);
+        }
+        let is_below = assigned.log_start_offset.is_some_and(|start| assigned.position.offset < start);
+        let epochs_are_known =
+            assigned.position.leader_epoch >= 0 && assigned.leader.is_some_and(|leader| leader.epoch >= 0);
+        if epochs_are_known && !is_below {
+            assigned.phase = Phase::NeedsValidation { then_reset: true };
+        } else {
+            self.reset_by_policy(partition, now);
+        }
+    }
+
+    fn reset_by_policy(&mut self, partition: &TopicPartition, now: Instant) {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return };
+        let offset = assigned.position.offset;
+        let end = match self.settings.auto_offset_reset {
+            ResetPolicy::Earliest => ResetTo::Earliest,
+            ResetPolicy::Latest => ResetTo::Latest,
+            ResetPolicy::None => {
+                assigned.phase = Phase::Fetching;
+                assigned.fail(&self.settings, now);
+                let partition = partition.clone();
+                return self.reports.error(FetchError::OffsetOutOfRange { partition, offset });
+            }
+        };
+        assigned.phase = Phase::NeedsReset(end);
+        assigned.out_of_range = Some(offset);
+        assigned.succeed();
+    }
+
+    /// The answer to a reset, asked under this position epoch.
+    pub(super) fn found(&mut self, partition: &TopicPartition, position_epoch: u64, place: Place) {
+        let Some(assigned) = self.current(partition, position_epoch) else { return };
+        assigned.asking = false;
+        if !matches!(assigned.phase, Phase::NeedsReset(_)) {
+            return;
+        }
+        let (from, to) = (assigned.out_of_range, place.offset);
+        self.jump(partition, place);
+        if let Some(from) = from {
+            self.reports.notice(FetchNotice::Reset { partition: partition.clone(), from, to });
+        }
+    }
+
+    /// The answer to a validation, asked under this position epoch and for this leader: where the position's leader
+    /// epoch ends in the log; `None` when the broker cannot tell.
+    pub(super) fn validated(
+        &mut self,
+        partition: &TopicPartition,
+        position_epoch: u64,
+        leader: Leader,
+        end: Option<Place>,
+        now: Instant,
+    ) {
+        let Some(assigned) = self.current(partition, position_epoch) else { return };
+        assigned.asking = false;
+        let Phase::NeedsValidation { then_reset } = assigned.phase else { return };
+        if assigned.leader != Some(leader) {
+            return;
+        }
+        assigned.succeed();
+        let from = assigned.position.offset;
+        match end {
+            Some(end) if end.offset >= from && then_reset => self.reset_by_policy(partition, now),
+            Some(end) if end.offset >= from => assigned.phase = Phase::Fetching,
+            diverged if self.settings.auto_offset_reset == ResetPolicy::None => {
+                self.with(partition, |assigned, settings| assigned.fail(settings, now));
+                let partition = partition.clone();
+                self.reports.error(FetchError::LogTruncated { partition, offset: from, diverged });
+            }
+            None => self.reset_by_policy(partition, now),
+            Some(end) => {
+                self.jump(partition, end);
+                self.with(partition, |assigned, _| assigned.leader = Some(leader));
+                let partition = partition.clone();
+                self.reports.notice(FetchNotice::Truncated { partition, from, to: end.offset });
+            }
+        }
+    }
+
+    /// The leader is too old to say whether its log is what was read.
+    pub(super) fn validation_is_impossible(&mut self, partition: &TopicPartition, now: Instant) {
+        match self.partitions.get_mut(partition) {
+            Some(Assigned { phase: Phase::NeedsValidation { then_reset: true }, .. }) => {
+                self.reset_by_policy(partition, now);
+            }
+            Some(assigned) => assigned.phase = Phase::Fetching,
+            None => {}
+        }
+    }
+
+    /// A question for an offset got no answer, or an error; it is asked again after the back-off.
+    pub(super) fn offset_request_failed(
+        &mut self,
+        partition: &TopicPartition,
+        position_epoch: u64,
+        error: Option<ErrorCode>,
+        now: Instant,
+    ) {
+        if self.current(partition, position_epoch).is_none() {
+            return;
+        }
+        self.with(partition, |assigned, settings| {
+            assigned.asking = false;
+            assigned.fail(settings, now);
+        });
+        if let Some(error) = error {
+            let partition = partition.clone();
+            self.reports.error(FetchError::Broker { partition, offset: None, error });
+        }
+    }
+
+    pub(super) fn fail(&mut self, partition: &TopicPartition, now: Instant) {
+        self.with(partition, |assigned, settings| assigned.fail(settings, now));
+    }
+
+    fn current(&mut self, partition: &TopicPartition, position_epoch: u64) -> Option<&mut Assigned> {
+        self.partitions.get_mut(partition).filter(|assigned| assigned.position_epoch == position_epoch)
+    }
+
+    fn with(&mut self, partition: &TopicPartition, change: impl FnOnce(&mut Assigned, &FetchSettings)) {
+        if let Some(assigned) = self.partitions.get_mut(partition) {
+            change(assigned, &self.settings);
+        }
+    }
+}
+
+impl Assigned {
+    /// Another leader, or another epoch of the same: whether the log there is what was read has to be asked, unless
+    /// nobody can tell, or the newest record that was read is of this very epoch.
+    fn follow(&mut self, leader: Leader, metadata: &mut Metadata) {
+        if self.leader == Some(leader) {
+            return;
+        }
+        if self.fetched.leader_epoch > leader.epoch && leader.epoch >= 0 {
+            metadata.request_refresh();
+        }
+        let epoch_is_unknown = leader.epoch < 0 || self.fetched.leader_epoch < 0;
+        if self.phase == Phase::Fetching && !epoch_is_unknown && self.fetched.leader_epoch != leader.epoch {
+            if !self.held.is_empty() {
+                // Later, when the application has what was read.
+                return;
+            }
+            self.phase = Phase::NeedsValidation { then_reset: false };
+        }
+        self.leader = Some(leader);
+        self.preferred = None;
+    }
+}
