@@ -239,7 +239,7 @@ macro_rules! bodies {
             }
 
             fn parse(key: i16, i: Input<'_>) -> Result<Self, DecodeError> {
-                match known(key, i.version) {
+                match known(key, i.version()) {
                     $(Some(Api::$api) => read_to_end(i).map(RequestBody::$api),)*
                     _ => Ok(RequestBody::Unknown(i.share(i.rest))),
                 }
@@ -287,7 +287,7 @@ macro_rules! bodies {
             }
 
             fn parse(key: i16, i: Input<'_>) -> Result<Self, DecodeError> {
-                match known(key, i.version) {
+                match known(key, i.version()) {
                     $(Some(Api::$api) => read_to_end(i).map(ResponseBody::$api),)*
                     _ => Ok(ResponseBody::Unknown(i.share(i.rest))),
                 }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use bytes::{Bytes, BytesMut};
 
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
-use crate::wire::{Flaw, Input, Wire, Writer};
+use crate::wire::{Flaw, FlawDetails, Input, Wire, Writer};
 
 /// A message: a request, a response, a header, or a blob that travels inside one.
 ///
@@ -84,14 +84,14 @@ pub(crate) fn read_to_end<M: Message>(i: Input<'_>) -> Result<M, DecodeError> {
     match rest.rest.len() {
         0 => Ok(message),
         left => {
-            rest.fail(DecodeErrorKind::TrailingBytes(left)).map(|(_, m)| m).map_err(named::<M>(i.version))
+            rest.fail(DecodeErrorKind::TrailingBytes(left)).map(|(_, m)| m).map_err(named::<M>(i.version()))
         }
     }
 }
 
 /// Parses a message from the front of its frame.
 pub(crate) fn read_front<M: Message>(i: Input<'_>) -> Result<(Input<'_>, M), DecodeError> {
-    M::decode(i).map_err(named::<M>(i.version))
+    M::decode(i).map_err(named::<M>(i.version()))
 }
 
 /// Refuses a version that the message does not have.
@@ -113,7 +113,8 @@ fn unsupported<M: Message>(version: i16) -> DecodeError {
 /// Adds to a flaw which message it is in.
 fn named<M: Message>(version: i16) -> impl FnOnce(nom::Err<Flaw>) -> DecodeError {
     move |flaw| match flaw {
-        nom::Err::Failure(Flaw { kind, offset, field }) | nom::Err::Error(Flaw { kind, offset, field }) => {
+        nom::Err::Failure(flaw) | nom::Err::Error(flaw) => {
+            let FlawDetails { kind, offset, field } = *flaw.0;
             DecodeError { message: M::NAME, version, field, offset, kind }
         }
         nom::Err::Incomplete(_) => unreachable!("parsers of whole frames are complete ones"),

@@ -3,7 +3,7 @@
 use std::ops::RangeBounds;
 
 use bytes::Bytes;
-use nom::{IResult, Parser};
+use nom::IResult;
 
 use crate::error::DecodeErrorKind;
 
@@ -16,18 +16,23 @@ pub struct Input<'a> {
     pub rest: &'a [u8],
     /// The whole frame: strings and blobs are slices of it, not copies.
     pub(super) frame: &'a Bytes,
-    /// The version of the message that is read.
-    pub version: i16,
-    /// Whether this version has compact lengths and tagged fields (KIP-482).
-    pub flexible: bool,
+    // As wide as they are so that an `Input` has no padding: compilers move what lies behind padding in odd pieces,
+    // which costs more than the parsing does.
+    version: i32,
+    flexible: u32,
 }
 
 /// What a parser gives back: the rest of the input and the value, or a [`Flaw`].
 pub type Parsed<'a, T> = IResult<Input<'a>, T, Flaw>;
 
 /// Why a parser gave up and where; [`DecodeError`](crate::DecodeError) adds which message it was.
+///
+/// It is in a box since every parser's result has room for one: a small one makes the parsers that succeed faster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw(pub(crate) Box<FlawDetails>);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flaw {
+pub(crate) struct FlawDetails {
     pub(crate) kind: DecodeErrorKind,
     pub(crate) offset: usize,
     pub(crate) field: Option<&'static str>,
@@ -36,7 +41,24 @@ pub struct Flaw {
 impl<'a> Input<'a> {
     /// The whole of `frame`, as a message of `version`.
     pub fn new(frame: &'a Bytes, version: i16, flexible: bool) -> Self {
-        Input { rest: frame, frame, version, flexible }
+        Input { rest: frame, frame, version: version.into(), flexible: flexible.into() }
+    }
+
+    /// The version of the message that is read.
+    #[inline(always)]
+    pub fn version(&self) -> i16 {
+        self.version as i16
+    }
+
+    /// Whether this version has compact lengths and tagged fields (KIP-482).
+    #[inline(always)]
+    pub fn is_flexible(&self) -> bool {
+        self.flexible != 0
+    }
+
+    /// The same input, read with lengths that are not compact.
+    pub(crate) fn plain(self) -> Self {
+        Input { flexible: 0, ..self }
     }
 
     /// How many bytes of the frame lie before the unread ones.
@@ -46,34 +68,49 @@ impl<'a> Input<'a> {
     }
 
     /// `slice`, which a parser took from this input, as a part of the frame that can outlive it.
+    #[inline]
     pub fn share(&self, slice: &'a [u8]) -> Bytes {
         self.frame.slice_ref(slice)
     }
 
     /// The same message at other bytes of the same frame.
+    #[inline(always)]
     pub(crate) fn at(self, rest: &'a [u8]) -> Self {
         Input { rest, ..self }
     }
 
     /// Fails here. There is no way back from a failure: every alternative was decided by the version.
+    #[cold]
     pub(crate) fn fail<T>(self, kind: DecodeErrorKind) -> Parsed<'a, T> {
-        Err(nom::Err::Failure(Flaw { kind, offset: self.offset(), field: None }))
+        Err(nom::Err::Failure(Flaw(Box::new(FlawDetails { kind, offset: self.offset(), field: None }))))
     }
 
-    /// Runs a parser of plain bytes that reads `needed` of them.
-    pub(crate) fn take<T>(
-        self,
-        needed: usize,
-        mut parser: impl Parser<&'a [u8], Output = T, Error = ()>,
-    ) -> Parsed<'a, T> {
-        match parser.parse(self.rest) {
-            Ok((rest, value)) => Ok((self.at(rest), value)),
-            Err(_) => self.fail(DecodeErrorKind::Truncated { needed, left: self.rest.len() }),
+    /// Takes `N` bytes, as a number has them.
+    #[inline(always)]
+    pub(crate) fn array<const N: usize>(self) -> Parsed<'a, [u8; N]> {
+        match self.rest.split_first_chunk() {
+            Some((bytes, rest)) => Ok((self.at(rest), *bytes)),
+            None => self.truncated(N),
         }
+    }
+
+    /// Takes `length` bytes.
+    #[inline(always)]
+    pub(crate) fn take(self, length: usize) -> Parsed<'a, &'a [u8]> {
+        match self.rest.split_at_checked(length) {
+            Some((bytes, rest)) => Ok((self.at(rest), bytes)),
+            None => self.truncated(length),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn truncated<T>(self, needed: usize) -> Parsed<'a, T> {
+        self.fail(DecodeErrorKind::Truncated { needed, left: self.rest.len() })
     }
 }
 
 /// A field of a message: read by `parser` in `versions`, the type's default in all others.
+#[inline]
 pub fn field<'a, T: Default>(
     name: &'static str,
     versions: impl RangeBounds<i16>,
@@ -83,6 +120,7 @@ pub fn field<'a, T: Default>(
 }
 
 /// A field whose default is Kafka's and not the type's: -1 for most offsets, epochs and ids.
+#[inline]
 pub fn field_or<'a, T>(
     name: &'static str,
     versions: impl RangeBounds<i16>,
@@ -90,7 +128,7 @@ pub fn field_or<'a, T>(
     parser: impl FnOnce(Input<'a>) -> Parsed<'a, T>,
 ) -> impl FnOnce(Input<'a>) -> Parsed<'a, T> {
     move |i| {
-        if versions.contains(&i.version) {
+        if versions.contains(&i.version()) {
             parser(i).map_err(|flaw| in_field(name, flaw))
         } else {
             Ok((i, default))
@@ -101,5 +139,8 @@ pub fn field_or<'a, T>(
 /// Names the field in which a parser failed; the innermost field wins.
 #[cold]
 pub(crate) fn in_field(name: &'static str, flaw: nom::Err<Flaw>) -> nom::Err<Flaw> {
-    flaw.map(|flaw| Flaw { field: flaw.field.or(Some(name)), ..flaw })
+    flaw.map(|mut flaw| {
+        flaw.0.field.get_or_insert(name);
+        flaw
+    })
 }

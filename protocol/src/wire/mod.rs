@@ -25,6 +25,7 @@ mod tagged;
 mod text;
 mod uuid;
 
+pub(crate) use input::FlawDetails;
 pub use input::{Flaw, Input, Parsed, field, field_or};
 pub use output::{Output, Writer};
 pub use parsers::*;

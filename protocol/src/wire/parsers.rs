@@ -3,8 +3,6 @@
 use std::ops::RangeBounds;
 
 use bytes::Bytes;
-use nom::bytes::complete::take;
-use nom::number::complete::{be_i8, be_i16, be_i32, be_i64, be_u8};
 
 use super::{Input, Parsed, Str, Uuid};
 use crate::ErrorCode;
@@ -17,47 +15,64 @@ use crate::error::DecodeErrorKind;
 const RESERVED_PER_BYTE: usize = 16;
 
 /// BOOLEAN: one byte; anything but 0 is true.
+#[inline(always)]
 pub fn bool(i: Input<'_>) -> Parsed<'_, bool> {
-    let (i, byte) = i.take(1, be_u8)?;
+    let (i, [byte]) = i.array()?;
     Ok((i, byte != 0))
 }
 
 /// INT8
+#[inline(always)]
 pub fn int8(i: Input<'_>) -> Parsed<'_, i8> {
-    i.take(1, be_i8)
+    let (i, bytes) = i.array()?;
+    Ok((i, i8::from_be_bytes(bytes)))
 }
 
 /// INT16, big-endian
+#[inline(always)]
 pub fn int16(i: Input<'_>) -> Parsed<'_, i16> {
-    i.take(2, be_i16)
+    let (i, bytes) = i.array()?;
+    Ok((i, i16::from_be_bytes(bytes)))
 }
 
 /// INT32, big-endian
+#[inline(always)]
 pub fn int32(i: Input<'_>) -> Parsed<'_, i32> {
-    i.take(4, be_i32)
+    let (i, bytes) = i.array()?;
+    Ok((i, i32::from_be_bytes(bytes)))
 }
 
 /// INT64, big-endian
+#[inline(always)]
 pub fn int64(i: Input<'_>) -> Parsed<'_, i64> {
-    i.take(8, be_i64)
+    let (i, bytes) = i.array()?;
+    Ok((i, i64::from_be_bytes(bytes)))
 }
 
 /// UUID: 16 bytes
+#[inline(always)]
 pub fn uuid(i: Input<'_>) -> Parsed<'_, Uuid> {
-    let (i, bytes) = i.take(16, take(16usize))?;
-    let mut uuid = [0; 16];
-    uuid.copy_from_slice(bytes);
-    Ok((i, Uuid(uuid)))
+    let (i, bytes) = i.array()?;
+    Ok((i, Uuid(bytes)))
 }
 
 /// An error code, an INT16
+#[inline(always)]
 pub fn error_code(i: Input<'_>) -> Parsed<'_, ErrorCode> {
     let (i, code) = int16(i)?;
     Ok((i, ErrorCode(code)))
 }
 
 /// UNSIGNED_VARINT: seven bits a byte, the low ones first, at most 32 bits.
+#[inline(always)]
 pub fn uvarint(i: Input<'_>) -> Parsed<'_, u32> {
+    match i.rest {
+        [byte, rest @ ..] if byte & 0x80 == 0 => Ok((i.at(rest), u32::from(*byte))),
+        _ => long_uvarint(i),
+    }
+}
+
+fn long_uvarint(i: Input<'_>) -> Parsed<'_, u32> {
     let mut value = 0u64;
     for (n, &byte) in i.rest.iter().take(5).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * n);
@@ -68,22 +83,24 @@ pub fn uvarint(i: Input<'_>) -> Parsed<'_, u32> {
             };
         }
     }
-    if i.rest.len() < 5 {
-        return i.fail(DecodeErrorKind::Truncated { needed: i.rest.len() + 1, left: i.rest.len() });
+    match i.rest.len() {
+        left @ ..5 => i.truncated(left + 1),
+        _ => i.fail(DecodeErrorKind::VarintTooLong),
     }
-    i.fail(DecodeErrorKind::VarintTooLong)
 }
 
 /// STRING or COMPACT_STRING
+#[inline]
 pub fn string(i: Input<'_>) -> Parsed<'_, Str> {
     not_null(nullable_string)(i)
 }
 
 /// NULLABLE_STRING or COMPACT_NULLABLE_STRING
+#[inline(always)]
 pub fn nullable_string(i: Input<'_>) -> Parsed<'_, Option<Str>> {
-    let (text, length) = if i.flexible { compact_length(i)? } else { length16(i)? };
+    let (text, length) = if i.is_flexible() { compact_length(i)? } else { length16(i)? };
     let Some(length) = length else { return Ok((text, None)) };
-    let (rest, bytes) = text.take(length, take(length))?;
+    let (rest, bytes) = text.take(length)?;
     if std::str::from_utf8(bytes).is_err() {
         return text.fail(DecodeErrorKind::InvalidUtf8);
     }
@@ -92,25 +109,29 @@ pub fn nullable_string(i: Input<'_>) -> Parsed<'_, Option<Str>> {
 
 /// A NULLABLE_STRING that is never compact, as the client id in a request header: a broker must be able to read it
 /// before it knows the version.
+#[inline]
 pub fn plain_nullable_string(i: Input<'_>) -> Parsed<'_, Option<Str>> {
-    let (rest, value) = nullable_string(Input { flexible: false, ..i })?;
+    let (rest, value) = nullable_string(i.plain())?;
     Ok((i.at(rest.rest), value))
 }
 
 /// BYTES or COMPACT_BYTES
+#[inline]
 pub fn bytes(i: Input<'_>) -> Parsed<'_, Bytes> {
     not_null(nullable_bytes)(i)
 }
 
 /// NULLABLE_BYTES, COMPACT_NULLABLE_BYTES, RECORDS or COMPACT_RECORDS
+#[inline(always)]
 pub fn nullable_bytes(i: Input<'_>) -> Parsed<'_, Option<Bytes>> {
     let (rest, length) = length(i)?;
     let Some(length) = length else { return Ok((rest, None)) };
-    let (rest, bytes) = rest.take(length, take(length))?;
+    let (rest, bytes) = rest.take(length)?;
     Ok((rest, Some(i.share(bytes))))
 }
 
 /// ARRAY or COMPACT_ARRAY of what `element` reads.
+#[inline]
 pub fn array<'a, T>(
     element: impl Fn(Input<'a>) -> Parsed<'a, T>,
 ) -> impl Fn(Input<'a>) -> Parsed<'a, Vec<T>> {
@@ -118,6 +139,7 @@ pub fn array<'a, T>(
 }
 
 /// An array that may be null.
+#[inline]
 pub fn nullable_array<'a, T>(
     element: impl Fn(Input<'a>) -> Parsed<'a, T>,
 ) -> impl Fn(Input<'a>) -> Parsed<'a, Option<Vec<T>>> {
@@ -140,16 +162,18 @@ pub fn nullable_array<'a, T>(
 }
 
 /// What `parser` reads, where null is refused outside of `versions`.
+#[inline]
 pub fn null_in<'a, T>(
     versions: impl RangeBounds<i16>,
     parser: impl Fn(Input<'a>) -> Parsed<'a, Option<T>>,
 ) -> impl Fn(Input<'a>) -> Parsed<'a, Option<T>> {
     move |i| match parser(i)? {
-        (_, None) if !versions.contains(&i.version) => i.fail(DecodeErrorKind::UnexpectedNull),
+        (_, None) if !versions.contains(&i.version()) => i.fail(DecodeErrorKind::UnexpectedNull),
         parsed => Ok(parsed),
     }
 }
 
+#[inline(always)]
 fn not_null<'a, T>(
     parser: impl Fn(Input<'a>) -> Parsed<'a, Option<T>>,
 ) -> impl Fn(Input<'a>) -> Parsed<'a, T> {
@@ -160,19 +184,22 @@ fn not_null<'a, T>(
 }
 
 /// The length of bytes or an array; `None` is null.
+#[inline(always)]
 fn length(i: Input<'_>) -> Parsed<'_, Option<usize>> {
-    if i.flexible {
+    if i.is_flexible() {
         return compact_length(i);
     }
     let (rest, length) = int32(i)?;
     signed_length(i, rest, length)
 }
 
+#[inline(always)]
 fn length16(i: Input<'_>) -> Parsed<'_, Option<usize>> {
     let (rest, length) = int16(i)?;
     signed_length(i, rest, length.into())
 }
 
+#[inline(always)]
 fn signed_length<'a>(i: Input<'a>, rest: Input<'a>, length: i32) -> Parsed<'a, Option<usize>> {
     match length {
         -1 => Ok((rest, None)),
@@ -182,6 +209,7 @@ fn signed_length<'a>(i: Input<'a>, rest: Input<'a>, length: i32) -> Parsed<'a, O
 }
 
 /// One more than the length, as an unsigned varint; 0 is null.
+#[inline(always)]
 fn compact_length(i: Input<'_>) -> Parsed<'_, Option<usize>> {
     let (rest, length) = uvarint(i)?;
     Ok((rest, length.checked_sub(1).map(|length| length as usize)))

@@ -3,10 +3,10 @@
 //! Those that a message knows are fields like others. Those that it does not know are kept, in their order, and
 //! written again: a proxy must not drop what was meant for somebody newer than itself.
 
+use std::fmt;
 use std::ops::RangeBounds;
 
 use bytes::Bytes;
-use nom::bytes::complete::take;
 
 use super::input::in_field;
 use super::parsers::uvarint;
@@ -14,8 +14,14 @@ use super::{Flaw, Input, Output, Parsed, Wire};
 use crate::error::{DecodeErrorKind, EncodeErrorKind};
 
 /// The tagged fields of a structure that this version of milena does not know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaggedFields(Vec<TaggedField>);
+///
+/// Every structure has room for them and hardly any has one, so that they take no more room than a pointer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct TaggedFields(Option<Box<Several>>);
+
+/// One tagged field or more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Several(Vec<TaggedField>);
 
 /// A tagged field that is not known: only its number and its size are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +35,25 @@ pub struct TaggedField {
 impl TaggedFields {
     /// The fields, in the order they were read.
     pub fn iter(&self) -> std::slice::Iter<'_, TaggedField> {
-        self.0.iter()
+        self.as_slice().iter()
     }
 
     /// Whether there are none, as in every version that is not flexible.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
+    }
+
+    fn as_slice(&self) -> &[TaggedField] {
+        match &self.0 {
+            Some(several) => &several.0,
+            None => &[],
+        }
+    }
+}
+
+impl fmt::Debug for TaggedFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -45,42 +64,54 @@ impl FromIterator<TaggedField> for TaggedFields {
         if !fields.is_sorted_by_key(|field| field.tag) {
             fields.sort_by_key(|field| field.tag);
         }
-        TaggedFields(fields)
+        TaggedFields((!fields.is_empty()).then(|| Box::new(Several(fields))))
     }
 }
 
 /// The end of a structure that knows no tagged fields.
+#[inline]
 pub fn tagged_fields(i: Input<'_>) -> Parsed<'_, TaggedFields> {
     let (i, tags) = tags(i)?;
     Ok((i, tags.unknown()))
 }
 
 /// The end of a structure that knows some tagged fields: [`TagReader::take`] them one by one.
+#[inline]
 pub fn tags(i: Input<'_>) -> Parsed<'_, TagReader<'_>> {
-    if !i.flexible {
-        return Ok((i, TagReader { structure: i, fields: Vec::new() }));
+    match i.rest {
+        _ if !i.is_flexible() => Ok((i, TagReader(None))),
+        // As nearly always: the number of fields is 0.
+        [0, rest @ ..] => Ok((i.at(rest), TagReader(None))),
+        _ => some_tags(i),
     }
+}
+
+#[cold]
+fn some_tags(i: Input<'_>) -> Parsed<'_, TagReader<'_>> {
     let (mut rest, count) = uvarint(i)?;
     // A tagged field takes two bytes or more.
     let mut fields = Vec::with_capacity((count as usize).min(rest.rest.len() / 2));
     for _ in 0..count {
         let (value, tag) = uvarint(rest)?;
         let (value, size) = uvarint(value)?;
-        let (after, data) = value.take(size as usize, take(size))?;
+        let (after, data) = value.take(size as usize)?;
         fields.push((tag, data));
         rest = after;
     }
-    Ok((rest, TagReader { structure: i, fields }))
+    Ok((rest, TagReader(Some(Box::new(Tags { structure: i, fields })))))
 }
 
 /// The tagged fields of a structure that is being parsed.
-pub struct TagReader<'a> {
+pub struct TagReader<'a>(Option<Box<Tags<'a>>>);
+
+struct Tags<'a> {
     structure: Input<'a>,
     fields: Vec<(u32, &'a [u8])>,
 }
 
 impl<'a> TagReader<'a> {
     /// The known field `tag` of `versions`, or its type's default where it is absent.
+    #[inline]
     pub fn take<T: Default>(
         &mut self,
         tag: u32,
@@ -92,6 +123,7 @@ impl<'a> TagReader<'a> {
     }
 
     /// The known field `tag` of `versions`, or `default` where it is absent.
+    #[inline]
     pub fn take_or<T>(
         &mut self,
         tag: u32,
@@ -100,9 +132,33 @@ impl<'a> TagReader<'a> {
         default: T,
         parser: impl Fn(Input<'a>) -> Parsed<'a, T>,
     ) -> Result<T, nom::Err<Flaw>> {
-        if !versions.contains(&self.structure.version) {
-            return Ok(default);
+        match &mut self.0 {
+            Some(tags) if versions.contains(&tags.structure.version()) => {
+                tags.take(tag, name, default, parser)
+            }
+            _ => Ok(default),
         }
+    }
+
+    /// What is left when all known fields were taken.
+    #[inline]
+    pub fn unknown(self) -> TaggedFields {
+        match self.0 {
+            Some(tags) => tags.unknown(),
+            None => TaggedFields::default(),
+        }
+    }
+}
+
+impl<'a> Tags<'a> {
+    #[cold]
+    fn take<T>(
+        &mut self,
+        tag: u32,
+        name: &'static str,
+        default: T,
+        parser: impl Fn(Input<'a>) -> Parsed<'a, T>,
+    ) -> Result<T, nom::Err<Flaw>> {
         // The last of a repeated field counts, as in Kafka.
         let Some(&(_, data)) = self.fields.iter().rfind(|(known, _)| *known == tag) else {
             return Ok(default);
@@ -116,9 +172,9 @@ impl<'a> TagReader<'a> {
         }
     }
 
-    /// What is left when all known fields were taken.
-    pub fn unknown(self) -> TaggedFields {
-        let TagReader { structure, fields } = self;
+    #[cold]
+    fn unknown(self) -> TaggedFields {
+        let Tags { structure, fields } = self;
         fields.into_iter().map(|(tag, data)| TaggedField { tag, data: structure.share(data) }).collect()
     }
 }
@@ -137,7 +193,7 @@ impl<'o, O: Output> TagWriter<'o, O> {
         unknown: &'o TaggedFields,
         known: impl FnOnce(&mut TagWriter<'o, O>),
     ) -> u32 {
-        let mut tags = TagWriter { out, unknown: &unknown.0, count: 0 };
+        let mut tags = TagWriter { out, unknown: unknown.as_slice(), count: 0 };
         known(&mut tags);
         tags.unknown_below(None);
         tags.count

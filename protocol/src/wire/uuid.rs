@@ -7,6 +7,7 @@ use std::str::FromStr;
 ///
 /// Its text is Kafka's: 22 characters of URL-safe base64 without padding.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(align(8))] // so that it is moved in two steps, not in sixteen
 pub struct Uuid(pub [u8; 16]);
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
