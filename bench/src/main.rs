@@ -1,9 +1,10 @@
-//! How fast Fetch responses are decoded, from the bytes of the frame to every record's key and value.
+//! How fast messages are decoded and encoded, and Fetch responses read down to every record's key and value.
 //!
 //! See README.md for what is measured.
 
 mod data;
 mod kafka_protocol_crate;
+mod messages;
 mod milena;
 
 use std::hint::black_box;
@@ -14,10 +15,12 @@ use milena_protocol::records::Compression;
 
 use data::Response;
 
-const MEASURED: Duration = Duration::from_millis(1500);
+const MEASURED: Duration = Duration::from_millis(1000);
 
 fn main() {
     let wanted = std::env::args().nth(1).unwrap_or_default();
+    messages::measure(&wanted);
+    println!();
     println!("codec   value  batch     ratio | milena M records/s   GB/s | kafka-protocol M records/s | times");
     for compression in Compression::ALL {
         for value_bytes in [100, 1024] {
@@ -48,7 +51,7 @@ fn measure(row: &str, response: &Response) {
 }
 
 /// The seconds of the fastest pass.
-fn best(mut pass: impl FnMut() -> u64) -> f64 {
+fn best<T>(mut pass: impl FnMut() -> T) -> f64 {
     let started = Instant::now();
     let mut best = Duration::MAX;
     while started.elapsed() < MEASURED {
