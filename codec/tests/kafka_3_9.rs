@@ -6,7 +6,7 @@ use milena_codec::ClientCodec;
 use milena_protocol::messages::fetch::{FetchPartition, FetchTopic};
 use milena_protocol::messages::{FetchRequest, FetchResponse};
 use milena_protocol::records::{Batches, Compression, Decompressor, TimestampType};
-use milena_protocol::{Api, ErrorCode, Request, RequestBody, RequestHeader, ResponseBody};
+use milena_protocol::{ErrorCode, Request, ResponseBody};
 use milena_testdata::{Kafka, Version};
 use tokio::net::TcpStream;
 use tokio_util::codec::Framed;
@@ -58,8 +58,7 @@ async fn fetch(
     body.max_wait_ms = 500;
     body.min_bytes = 1;
     body.topics = vec![topic];
-    let header = RequestHeader::new(Api::Fetch, version, offset as i32, None);
-    broker.send(Request { header, body: RequestBody::Fetch(body) }).await.unwrap();
+    broker.send(Request::new(body, version, offset as i32, None)).await.unwrap();
 
     let response = broker.next().await.unwrap().unwrap();
     let ResponseBody::Fetch(FetchResponse { mut responses, .. }) = response.body else {

@@ -5,7 +5,7 @@ use milena_codec::ClientCodec;
 use milena_protocol::messages::ProduceRequest;
 use milena_protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use milena_protocol::records::{BatchBuilder, Compression, Header};
-use milena_protocol::{Api, ErrorCode, Request, RequestBody, RequestHeader, ResponseBody};
+use milena_protocol::{ErrorCode, Request, ResponseBody};
 use milena_testdata::{Kafka, Version};
 use tokio::net::TcpStream;
 use tokio_util::codec::Framed;
@@ -67,8 +67,7 @@ async fn produce(broker: &mut Framed<TcpStream, ClientCodec>, version: i16, reco
     body.acks = -1;
     body.timeout_ms = 10_000;
     body.topic_data = vec![topic];
-    let header = RequestHeader::new(Api::Produce, version, 1, Some("milena".into()));
-    broker.send(Request { header, body: RequestBody::Produce(body) }).await.unwrap();
+    broker.send(Request::new(body, version, 1, Some("milena".into()))).await.unwrap();
 
     let response = broker.next().await.unwrap().unwrap();
     let ResponseBody::Produce(mut body) = response.body else { panic!("no Produce response: {response:?}") };

@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::message::{is_flexible, read_front, read_to_end};
 use crate::messages::*;
-use crate::wire::Input;
+use crate::wire::{Input, Str};
 use crate::{Api, ErrorCode, Limits, Message, RequestHeader, ResponseHeader};
 
 /// A request: what a client sends to a broker.
@@ -35,7 +35,34 @@ pub struct Request {
     pub body: RequestBody,
 }
 
+/// A message that asks something of a broker, and which message answers it.
+pub trait RequestMessage: Message + Into<RequestBody> {
+    /// The API that it belongs to.
+    const API: Api;
+    /// What a broker answers.
+    type Response: Message + Into<ResponseBody>;
+}
+
 impl Request {
+    /// A request of `version` that says `message`.
+    ///
+    /// ```
+    /// use milena_protocol::messages::MetadataRequest;
+    /// use milena_protocol::{Api, Request};
+    ///
+    /// let request = Request::new(MetadataRequest::default(), 9, 1, Some("my-client".into()));
+    /// assert_eq!(request.header.request_api_key, Api::Metadata.key());
+    /// ```
+    pub fn new<M: RequestMessage>(
+        message: M,
+        version: i16,
+        correlation_id: i32,
+        client_id: Option<Str>,
+    ) -> Request {
+        let header = RequestHeader::new(M::API, version, correlation_id, client_id);
+        Request { header, body: message.into() }
+    }
+
     /// Parses a frame that a client sent.
     ///
     /// An API or a version that milena does not know is no error: its body is [`RequestBody::Unknown`].
@@ -88,9 +115,10 @@ pub struct Pairing {
 
 impl Pairing {
     /// The response that says `body`.
-    pub fn answer(self, body: ResponseBody) -> Response {
+    pub fn answer(self, body: impl Into<ResponseBody>) -> Response {
         let Pairing { api_key, api_version, correlation_id } = self;
-        Response { api_key, api_version, header: ResponseHeader::new(correlation_id), body }
+        let header = ResponseHeader::new(correlation_id);
+        Response { api_key, api_version, header, body: body.into() }
     }
 }
 
@@ -333,6 +361,23 @@ macro_rules! bodies {
                 const NAME: &'static str = concat!(stringify!($api), " request");
                 const VERSIONS: RangeInclusive<i16> = Api::$api.versions();
                 const FIRST_FLEXIBLE: Option<i16> = Api::$api.first_flexible();
+            }
+
+            impl RequestMessage for $request {
+                const API: Api = Api::$api;
+                type Response = $response;
+            }
+
+            impl From<$request> for RequestBody {
+                fn from(body: $request) -> Self {
+                    RequestBody::$api(body)
+                }
+            }
+
+            impl From<$response> for ResponseBody {
+                fn from(body: $response) -> Self {
+                    ResponseBody::$api(body)
+                }
             }
 
             impl Message for $response {

@@ -27,7 +27,7 @@ mod message;
 pub use api::Api;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use error_code::ErrorCode;
-pub use frame::{Pairing, Request, RequestBody, Response, ResponseBody};
+pub use frame::{Pairing, Request, RequestBody, RequestMessage, Response, ResponseBody};
 pub use header::{RequestHeader, ResponseHeader};
 #[cfg(feature = "serde")]
 pub use json::JsonError;
