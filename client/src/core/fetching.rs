@@ -165,6 +165,12 @@ impl Fetching {
         self.positions.lag(partition)
     }
 
+    /// The position epoch of a partition: what is fetched for its position carries this number. After a seek, whatever
+    /// carries a lower one is out of date. `None` when the partition is not assigned.
+    pub fn position_epoch(&self, partition: &TopicPartition) -> Option<u64> {
+        self.positions.get(partition).map(|assigned| assigned.position_epoch)
+    }
+
     /// The number of the newest position epoch. What is fetched for positions that come later has a higher one, so a
     /// partition that goes now can be told apart from the same one coming back.
     pub fn last_position_epoch(&self) -> u64 {

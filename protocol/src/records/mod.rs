@@ -14,6 +14,7 @@
 //! | `header.rs` | a batch's header |
 //! | `cursor.rs` | a batch's records |
 //! | `record.rs` | a record, its headers |
+//! | `span.rs` | a record without its data |
 //! | `legacy.rs` | messages of magic 0 and 1, alone and in compressed wrappers |
 //! | `control.rs` | the ends of transactions |
 //! | `compression/` | the codecs, both directions |
@@ -35,6 +36,7 @@ mod header;
 mod legacy;
 mod parse;
 mod record;
+mod span;
 
 pub use batch::{Batch, BatchCursor, Batches, Trailing};
 pub use build::{BatchBuilder, BuildError};
@@ -45,3 +47,4 @@ pub use cursor::{RecordCursor, Records};
 pub use error::{CodecFault, RecordError, RecordErrorKind};
 pub use header::{BatchHeader, TimestampType};
 pub use record::{Header, Headers, OwnedRecord, Record};
+pub use span::RecordSpan;

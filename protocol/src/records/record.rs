@@ -28,6 +28,19 @@ impl<'a> Record<'a> {
         Self { offset, timestamp, key, value, attributes: 0, headers: Headers::default() }
     }
 
+    /// From parts that were a record's.
+    #[inline]
+    pub(super) fn with_headers(
+        offset: i64,
+        timestamp: i64,
+        key: Option<&'a [u8]>,
+        value: Option<&'a [u8]>,
+        attributes: i8,
+        headers: Headers<'a>,
+    ) -> Self {
+        Self { offset, timestamp, key, value, attributes, headers }
+    }
+
     /// The record's headers in their order, duplicate keys included. Magic 0 and 1 have none.
     ///
     /// That they are well formed was checked when the record was read; they are taken apart only here.
@@ -88,6 +101,20 @@ impl<'a> Header<'a> {
 pub struct Headers<'a> {
     rest: &'a [u8],
     left: u32,
+}
+
+impl<'a> Headers<'a> {
+    /// The bytes of the headers that are left, and how many they are.
+    #[inline]
+    pub(super) fn parts(&self) -> (&'a [u8], u32) {
+        (self.rest, self.left)
+    }
+
+    /// From [`parts`](Self::parts).
+    #[inline]
+    pub(super) fn from_parts(rest: &'a [u8], left: u32) -> Self {
+        Self { rest, left }
+    }
 }
 
 impl<'a> Iterator for Headers<'a> {
