@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use clap::{ArgGroup, CommandFactory, error::ErrorKind};
 use milena_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use milena_protocol::{
-    Api, Limits, Message, Pairing, Request, RequestBody, RequestHeader, Response, ResponseBody,
+    Api, Limits, Message, MessageJson, Pairing, Request, RequestBody, RequestHeader, Response, ResponseBody,
     ResponseHeader,
 };
 use serde_json::{Value, json};

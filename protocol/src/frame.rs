@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+#[cfg(feature = "serde")]
+use crate::MessageJson;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::message::{is_flexible, read_front, read_to_end};
 use crate::messages::*;
@@ -284,7 +286,7 @@ macro_rules! bodies {
                 }
             }
 
-            /// The body as Kafka's own JSON, see [`Message::to_json`]; `None` for one that is not parsed.
+            /// The body as Kafka's own JSON, see [`MessageJson`](crate::MessageJson); `None` for one that is not parsed.
             #[cfg(feature = "serde")]
             pub fn to_json(&self, version: i16) -> Result<Option<serde_json::Value>, EncodeError> {
                 match self {
@@ -293,7 +295,7 @@ macro_rules! bodies {
                 }
             }
 
-            /// The body that Kafka's own JSON describes, see [`Message::from_json`]; `None` for an API that is not
+            /// The body that Kafka's own JSON describes, see [`MessageJson`](crate::MessageJson); `None` for an API that is not
             /// parsed.
             #[cfg(feature = "serde")]
             pub fn from_json(
@@ -332,7 +334,7 @@ macro_rules! bodies {
                 }
             }
 
-            /// The body as Kafka's own JSON, see [`Message::to_json`]; `None` for one that is not parsed.
+            /// The body as Kafka's own JSON, see [`MessageJson`](crate::MessageJson); `None` for one that is not parsed.
             #[cfg(feature = "serde")]
             pub fn to_json(&self, version: i16) -> Result<Option<serde_json::Value>, EncodeError> {
                 match self {
@@ -341,7 +343,7 @@ macro_rules! bodies {
                 }
             }
 
-            /// The body that Kafka's own JSON describes, see [`Message::from_json`]; `None` for an API that is not
+            /// The body that Kafka's own JSON describes, see [`MessageJson`](crate::MessageJson); `None` for an API that is not
             /// parsed.
             #[cfg(feature = "serde")]
             pub fn from_json(

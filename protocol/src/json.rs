@@ -16,6 +16,33 @@ use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::message::{Message, check_writable, is_flexible};
 use crate::wire::{Output, TagWriter, TaggedFields, Uuid, Wire, Writer};
 
+/// Every message, to and from JSON (feature `serde`).
+///
+/// ```
+/// use milena_protocol::MessageJson;
+/// use milena_protocol::messages::HeartbeatResponse;
+///
+/// let response = HeartbeatResponse::from_json(&serde_json::json!({ "throttleTimeMs": 0, "errorCode": 27 }), 1)?;
+/// assert_eq!(response.error_code.name(), Some("REBALANCE_IN_PROGRESS"));
+/// # Ok::<(), milena_protocol::JsonError>(())
+/// ```
+pub trait MessageJson: Message {
+    /// The message as Kafka's own JSON: the fields of `version`, tagged fields only where they are set.
+    ///
+    /// Names are Kafka's, bytes are base64, UUIDs their 22 characters. Unknown tagged fields have no JSON.
+    fn to_json(&self, version: i16) -> Result<Value, EncodeError> {
+        write(self, version)
+    }
+
+    /// The message that Kafka's own JSON describes. A field of `version` that is missing is an error, unless it is a
+    /// tagged one; so is a field that the version does not have.
+    fn from_json(json: &Value, version: i16) -> Result<Self, JsonError> {
+        read(json, version)
+    }
+}
+
+impl<M: Message> MessageJson for M {}
+
 /// JSON that is no such message.
 ///
 /// Displayed as `Fetch request v12: topics[1].partitions[0].fetchOffset: missing`.
@@ -43,7 +70,7 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
-pub(crate) fn write<M: Message>(message: &M, version: i16) -> Result<Value, EncodeError> {
+fn write<M: Message>(message: &M, version: i16) -> Result<Value, EncodeError> {
     check_writable::<M>(version)?;
     let mut out = JsonWriter { version, object: Map::new(), value: None, refused: None };
     let json = out.value_of(message);
@@ -53,7 +80,7 @@ pub(crate) fn write<M: Message>(message: &M, version: i16) -> Result<Value, Enco
     }
 }
 
-pub(crate) fn read<M: Message>(json: &Value, version: i16) -> Result<M, JsonError> {
+fn read<M: Message>(json: &Value, version: i16) -> Result<M, JsonError> {
     let error = |path: String, problem: String| JsonError { message: M::NAME, version, path, problem };
     check_writable::<M>(version).map_err(|e| error(String::new(), e.to_string()))?;
     let mut bytes = BytesMut::new();

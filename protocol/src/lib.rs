@@ -30,7 +30,7 @@ pub use error_code::ErrorCode;
 pub use frame::{Pairing, Request, RequestBody, RequestMessage, Response, ResponseBody};
 pub use header::{RequestHeader, ResponseHeader};
 #[cfg(feature = "serde")]
-pub use json::JsonError;
+pub use json::{JsonError, MessageJson};
 pub use limits::Limits;
 pub use message::Message;
 pub use wire::{Str, TaggedFields, Uuid};

@@ -56,21 +56,6 @@ pub trait Message: Wire + Clone + Debug + Default + PartialEq {
         self.write(version, &mut bytes)?;
         Ok(bytes.freeze())
     }
-
-    /// The message as Kafka's own JSON: the fields of `version`, tagged fields only where they are set.
-    ///
-    /// Names are Kafka's, bytes are base64, UUIDs their 22 characters. Unknown tagged fields have no JSON.
-    #[cfg(feature = "serde")]
-    fn to_json(&self, version: i16) -> Result<serde_json::Value, EncodeError> {
-        crate::json::write(self, version)
-    }
-
-    /// The message that Kafka's own JSON describes. A field of `version` that is missing is an error, unless it is a
-    /// tagged one; so is a field that the version does not have.
-    #[cfg(feature = "serde")]
-    fn from_json(json: &serde_json::Value, version: i16) -> Result<Self, crate::JsonError> {
-        crate::json::read(json, version)
-    }
 }
 
 /// Whether `version` of a message has compact lengths and tagged fields.

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use milena_protocol::messages::*;
-use milena_protocol::{DecodeError, EncodeError, Message, RequestHeader, ResponseHeader};
+use milena_protocol::{DecodeError, EncodeError, Message, MessageJson, RequestHeader, ResponseHeader};
 
 use common::{Case, cases};
 
