@@ -11,6 +11,8 @@ pub mod topic_partition;
 mod fetch_budget;
 mod fetch_session;
 mod fetcher;
+#[cfg(test)]
+mod fetching_tests;
 mod offsets;
 mod positions;
 #[cfg(test)]
