@@ -2,18 +2,31 @@
 
 pub mod assignors;
 pub mod completed_fetch;
+pub mod connection;
+pub mod consumer;
 pub mod fetch_report;
 pub mod fetch_settings;
 pub mod fetching;
+pub mod io;
+pub mod membership;
 pub mod metadata;
 pub mod topic_partition;
+pub mod versions;
 
+mod backoff;
+mod commits;
+mod committed;
+mod coordinator;
 mod fetch_budget;
 mod fetch_session;
 mod fetcher;
 #[cfg(test)]
 mod fetching_tests;
+mod heartbeat;
+mod network;
 mod offsets;
 mod positions;
+mod rng;
 #[cfg(test)]
 pub(crate) mod test_support;
+mod throttle;

@@ -238,6 +238,7 @@ impl Delivery {
     }
 
     /// The offset of the next record of a partition; `None` when none of its records has come yet.
+    #[cfg(test)]
     pub(crate) fn position(&self, partition: &TopicPartition) -> Option<i64> {
         self.progress.get(partition).map(|progress| progress.consumed.offset)
     }

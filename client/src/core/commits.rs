@@ -1,0 +1,374 @@
+//! Commits of offsets: one request at a time, in the order in which they were asked for.
+//!
+//! A commit takes its offsets when it is called, not when it is sent (T28). So that offsets never go back, a commit that
+//! is tried again stays ahead of those that came after it, and of several that nobody waits for only the newest stays.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use milena_protocol::messages::offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use milena_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
+use milena_protocol::{ErrorCode, Str};
+
+use super::backoff::Backoff;
+use super::io::{CallId, Offsets};
+use super::membership::Generation;
+use super::rng::Rng;
+
+/// The newest version that names topics by name.
+pub(super) const NEWEST: i16 = 9;
+
+/// Who wants a commit, and so what becomes of it when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A call waits for it.
+    Call(CallId),
+    /// The application wants to know only if it fails.
+    Background,
+    /// It is time (`auto.commit.interval.ms`). The next one will do as well.
+    Auto,
+    /// Partitions are about to go, or the consumer is: the next owner should begin there.
+    Handover,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Commit {
+    pub(super) why: Why,
+    pub(super) offsets: Offsets,
+    pub(super) asked: Instant,
+    /// Not to be tried after this.
+    pub(super) deadline: Instant,
+}
+
+/// When offsets are committed without being asked.
+#[derive(Clone, Debug)]
+pub(super) struct AutoCommit {
+    interval: Duration,
+    next: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Commits {
+    queue: VecDeque<Commit>,
+    in_flight: Option<Commit>,
+    retry_at: Option<Instant>,
+    backoff: Backoff,
+    auto: Option<AutoCommit>,
+}
+
+/// What a broker says to a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Done,
+    /// The same again, later.
+    Retry(ErrorCode),
+    /// The same again, to the right coordinator.
+    LoseCoordinator(ErrorCode),
+    /// The group is changing hands: still a member, but nothing was committed.
+    Rebalance,
+    /// No longer a member of that generation.
+    Fenced(ErrorCode),
+    /// Another consumer has the same `group.instance.id`.
+    InstanceFenced,
+    Refused(ErrorCode),
+}
+
+impl Commits {
+    /// `auto`: `auto.commit.interval.ms`, if commits are automatic.
+    pub(super) fn new(auto: Option<Duration>, backoff: Backoff, now: Instant) -> Self {
+        Commits {
+            queue: VecDeque::new(),
+            in_flight: None,
+            retry_at: None,
+            backoff,
+            auto: auto.map(|interval| AutoCommit { interval, next: now + interval }),
+        }
+    }
+
+    pub(super) fn is_automatic(&self) -> bool {
+        self.auto.is_some()
+    }
+
+    /// Whether it is time for an automatic commit; the next one is an interval later.
+    pub(super) fn auto_is_due(&mut self, now: Instant) -> bool {
+        let Some(auto) = self.auto.as_mut().filter(|auto| auto.next <= now) else { return false };
+        auto.next = now + auto.interval;
+        true
+    }
+
+    /// When an automatic commit is due.
+    pub(super) fn auto_deadline(&self) -> Option<Instant> {
+        self.auto.as_ref().map(|auto| auto.next)
+    }
+
+    /// The next automatic commit comes in this time.
+    pub(super) fn auto_in(&mut self, time: Duration, now: Instant) {
+        if let Some(auto) = &mut self.auto {
+            auto.next = now + time;
+        }
+    }
+
+    /// The next automatic commit is an interval away.
+    pub(super) fn auto_restart(&mut self, now: Instant) {
+        if let Some(interval) = self.auto.as_ref().map(|auto| auto.interval) {
+            self.auto_in(interval, now);
+        }
+    }
+
+    pub(super) fn push(&mut self, commit: Commit) {
+        let is_unheard = |commit: &Commit| matches!(commit.why, Why::Background | Why::Auto);
+        if let Some(last) = self.queue.back_mut().filter(|last| is_unheard(last) && is_unheard(&commit)) {
+            last.asked = commit.asked;
+            last.offsets.extend(commit.offsets);
+            last.deadline = commit.deadline;
+            if commit.why == Why::Background {
+                last.why = Why::Background;
+            }
+            return;
+        }
+        self.queue.push_back(commit);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_none()
+    }
+
+    /// Whether partitions should not be given up yet.
+    pub(super) fn has_handover(&self) -> bool {
+        self.queue.iter().chain(&self.in_flight).any(|commit| commit.why == Why::Handover)
+    }
+
+    /// Whether a commit is to be sent now.
+    pub(super) fn wants_request(&self, now: Instant) -> bool {
+        self.in_flight.is_none() && !self.queue.is_empty() && self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// The next commit, which goes out now; [`answered`](Self::answered) must follow.
+    pub(super) fn start(&mut self) -> Option<&Offsets> {
+        self.in_flight = self.queue.pop_front();
+        self.retry_at = None;
+        self.in_flight.as_ref().map(|commit| &commit.offsets)
+    }
+
+    /// Whether the next commit has nothing in it: it only waits for those before it.
+    pub(super) fn next_is_empty(&self) -> bool {
+        self.queue.front().is_some_and(|commit| commit.offsets.is_empty())
+    }
+
+    /// The next commit, which is not to be sent at all.
+    pub(super) fn refuse(&mut self) -> Option<Commit> {
+        self.queue.pop_front()
+    }
+
+    /// What came of the commit under way. It is given back unless it is tried again.
+    pub(super) fn answered(&mut self, verdict: Verdict, rng: &mut Rng, now: Instant) -> Option<Commit> {
+        let commit = self.in_flight.take()?;
+        let again = matches!(verdict, Verdict::Retry(_) | Verdict::LoseCoordinator(_));
+        if again && matches!(commit.why, Why::Call(_) | Why::Handover) && now < commit.deadline {
+            self.retry_at = Some(now + self.backoff.fail(rng));
+            self.queue.push_front(commit);
+            return None;
+        }
+        self.backoff.succeed();
+        Some(commit)
+    }
+
+    /// Commits that were not sent in time.
+    pub(super) fn take_expired(&mut self, now: Instant) -> VecDeque<Commit> {
+        let (expired, stay) = self.queue.drain(..).partition(|commit| commit.deadline <= now);
+        self.queue = stay;
+        expired
+    }
+
+    /// When a back-off ends or a commit expires.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let retry_at = self.retry_at.filter(|at| *at > now);
+        self.queue.iter().map(|commit| commit.deadline).chain(retry_at).min()
+    }
+}
+
+/// The request that commits `offsets` as a member of `generation`.
+pub(super) fn request(
+    group_id: &Str,
+    group_instance_id: Option<&Str>,
+    generation: &Generation,
+    offsets: &Offsets,
+) -> OffsetCommitRequest {
+    let mut topics: Vec<OffsetCommitRequestTopic> = Vec::new();
+    for (partition, committed) in offsets {
+        if topics.last().is_none_or(|topic| topic.name != partition.topic) {
+            let mut topic = OffsetCommitRequestTopic::default();
+            topic.name = partition.topic.clone();
+            topics.push(topic);
+        }
+        let mut entry = OffsetCommitRequestPartition::default();
+        entry.partition_index = partition.partition;
+        entry.committed_offset = committed.offset;
+        entry.committed_leader_epoch = committed.leader_epoch.unwrap_or(-1);
+        entry.committed_metadata = Some(committed.metadata.as_str().into());
+        topics.last_mut().into_iter().for_each(|topic| topic.partitions.push(entry.clone()));
+    }
+    let mut request = OffsetCommitRequest::default();
+    request.group_id = group_id.clone();
+    request.group_instance_id = group_instance_id.cloned();
+    request.generation_id_or_member_epoch = generation.id;
+    request.member_id = generation.member_id.clone();
+    request.topics = topics;
+    request
+}
+
+/// What the answer as a whole means. Topics that may not be written to are no reason to overlook what is worse.
+pub(super) fn verdict(response: &OffsetCommitResponse) -> Verdict {
+    let mut unauthorized = None;
+    let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+    for error in partitions.filter_map(|partition| partition.error_code.ok().err()) {
+        return match error {
+            ErrorCode::TOPIC_AUTHORIZATION_FAILED => {
+                unauthorized = Some(error);
+                continue;
+            }
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+                Verdict::Retry(error)
+            }
+            ErrorCode::COORDINATOR_NOT_AVAILABLE
+            | ErrorCode::NOT_COORDINATOR
+            | ErrorCode::REQUEST_TIMED_OUT => Verdict::LoseCoordinator(error),
+            ErrorCode::REBALANCE_IN_PROGRESS => Verdict::Rebalance,
+            ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION => Verdict::Fenced(error),
+            ErrorCode::FENCED_INSTANCE_ID => Verdict::InstanceFenced,
+            _ => Verdict::Refused(error),
+        };
+    }
+    unauthorized.map_or(Verdict::Done, Verdict::Refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use milena_protocol::messages::offset_commit::{
+        OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+    };
+
+    use super::*;
+    use crate::core::io::OffsetAndMetadata;
+    use crate::core::test_support::{T, start};
+    use crate::core::topic_partition::TopicPartition;
+
+    fn commits(now: Instant) -> Commits {
+        Commits::new(Some(5_000 * T), Backoff::new(100 * T, 1_000 * T), now)
+    }
+
+    fn commit(why: Why, offset: i64, now: Instant) -> Commit {
+        let offsets = [(TopicPartition::new("t", 0), OffsetAndMetadata::new(offset))].into();
+        Commit { why, offsets, asked: now, deadline: now + 60_000 * T }
+    }
+
+    fn offset(offsets: &Offsets) -> i64 {
+        offsets[&TopicPartition::new("t", 0)].offset
+    }
+
+    fn response(errors: &[ErrorCode]) -> OffsetCommitResponse {
+        let mut topic = OffsetCommitResponseTopic::default();
+        for error in errors {
+            let mut partition = OffsetCommitResponsePartition::default();
+            partition.error_code = *error;
+            topic.partitions.push(partition);
+        }
+        let mut response = OffsetCommitResponse::default();
+        response.topics = vec![topic];
+        response
+    }
+
+    #[test]
+    fn t28_one_is_in_flight_and_of_those_that_nobody_waits_for_the_newest_wins() {
+        let (now, mut rng) = (start(), Rng::new(1));
+        let mut commits = commits(now);
+        commits.push(commit(Why::Background, 1, now));
+        assert_eq!(offset(commits.start().unwrap()), 1);
+        commits.push(commit(Why::Background, 2, now));
+        commits.push(commit(Why::Auto, 3, now));
+        assert!(!commits.wants_request(now), "one is in flight");
+        assert!(commits.answered(Verdict::Done, &mut rng, now).is_some());
+        assert_eq!(offset(commits.start().unwrap()), 3);
+        let done = commits.answered(Verdict::Done, &mut rng, now).unwrap();
+        assert_eq!(done.why, Why::Background);
+        assert!(commits.is_empty());
+    }
+
+    #[test]
+    fn a8_a_commit_that_is_tried_again_stays_ahead_of_later_ones() {
+        let (now, mut rng) = (start(), Rng::new(1));
+        let mut commits = commits(now);
+        commits.push(commit(Why::Call(CallId(7)), 1, now));
+        commits.start();
+        commits.push(commit(Why::Background, 2, now));
+        let retry = Verdict::Retry(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+        assert!(commits.answered(retry, &mut rng, now).is_none());
+        assert!(!commits.wants_request(now));
+        let later = commits.deadline(now).unwrap();
+        assert!(commits.wants_request(later));
+        assert_eq!(offset(commits.start().unwrap()), 1);
+    }
+
+    #[test]
+    fn a_commit_in_the_background_is_not_tried_again() {
+        let (now, mut rng) = (start(), Rng::new(1));
+        let mut commits = commits(now);
+        commits.push(commit(Why::Background, 1, now));
+        commits.start();
+        let lost = Verdict::LoseCoordinator(ErrorCode::NOT_COORDINATOR);
+        assert!(commits.answered(lost, &mut rng, now).is_some());
+    }
+
+    #[test]
+    fn commits_expire_at_their_deadline() {
+        let now = start();
+        let mut commits = commits(now);
+        commits.push(commit(Why::Call(CallId(7)), 1, now));
+        assert_eq!(commits.deadline(now), Some(now + 60_000 * T));
+        assert!(commits.take_expired(now + 59_999 * T).is_empty());
+        assert_eq!(commits.take_expired(now + 60_000 * T).len(), 1);
+        assert!(commits.is_empty());
+    }
+
+    #[test]
+    fn automatic_commits_come_at_their_interval() {
+        let now = start();
+        let mut commits = commits(now);
+        assert!(!commits.auto_is_due(now + 4_999 * T));
+        assert!(commits.auto_is_due(now + 6_000 * T));
+        assert_eq!(commits.auto_deadline(), Some(now + 11_000 * T));
+        commits.auto_in(100 * T, now + 6_000 * T);
+        assert!(commits.auto_is_due(now + 6_100 * T));
+    }
+
+    #[test]
+    fn t7_each_error_has_its_consequence() {
+        use ErrorCode as E;
+        for (errors, expected) in [
+            (&[E::NONE, E::NONE][..], Verdict::Done),
+            (&[E::REBALANCE_IN_PROGRESS], Verdict::Rebalance),
+            (&[E::ILLEGAL_GENERATION], Verdict::Fenced(E::ILLEGAL_GENERATION)),
+            (&[E::UNKNOWN_MEMBER_ID], Verdict::Fenced(E::UNKNOWN_MEMBER_ID)),
+            (&[E::FENCED_INSTANCE_ID], Verdict::InstanceFenced),
+            (&[E::NOT_COORDINATOR], Verdict::LoseCoordinator(E::NOT_COORDINATOR)),
+            (&[E::COORDINATOR_LOAD_IN_PROGRESS], Verdict::Retry(E::COORDINATOR_LOAD_IN_PROGRESS)),
+            (&[E::OFFSET_METADATA_TOO_LARGE], Verdict::Refused(E::OFFSET_METADATA_TOO_LARGE)),
+            (&[E::TOPIC_AUTHORIZATION_FAILED, E::NONE], Verdict::Refused(E::TOPIC_AUTHORIZATION_FAILED)),
+            (&[E::TOPIC_AUTHORIZATION_FAILED, E::REBALANCE_IN_PROGRESS], Verdict::Rebalance),
+        ] {
+            assert_eq!(verdict(&response(errors)), expected, "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_lists_partitions_by_topic() {
+        let offsets = [("a", 0), ("a", 3), ("b", 1)]
+            .map(|(topic, partition)| (TopicPartition::new(topic, partition), OffsetAndMetadata::new(5)))
+            .into();
+        let request = request(&"g".into(), None, &Generation::default(), &offsets);
+        let topics: Vec<(&str, usize)> =
+            request.topics.iter().map(|topic| (topic.name.as_str(), topic.partitions.len())).collect();
+        assert_eq!(topics, [("a", 2), ("b", 1)]);
+        assert_eq!(request.topics[0].partitions[1].committed_leader_epoch, -1);
+    }
+}

@@ -1,0 +1,229 @@
+//! Brokers: what there is in the cluster, whom to ask, and the requests of the fetch side.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody, Str};
+
+use super::group::Group;
+use super::{Core, Tag};
+use crate::Error;
+use crate::core::assignors::{ClusterTopics, PartitionInfo};
+use crate::core::connection::Lost;
+use crate::core::fetching::{ConnectionLost, FetchToken, Outgoing};
+use crate::core::metadata::{Address, Metadata};
+use crate::core::network::Peer;
+use crate::core::versions::Versions;
+
+/// The first version in which a request about no topics is about none, not about all.
+const EMPTY_IS_NONE: i16 = 1;
+/// The first version that can forbid the creation of topics.
+const AUTO_CREATION: i16 = 4;
+
+type Answered = Result<(i16, ResponseBody), Lost>;
+
+impl Core {
+    /// The topics whose metadata is kept: the subscription, and for the leader what the group reads.
+    fn wanted_topics(&self) -> BTreeSet<Str> {
+        let watched = self.group.iter().flat_map(|group| group.membership.watched_topics());
+        self.topics.iter().chain(watched).cloned().collect()
+    }
+
+    /// When metadata is to be asked for; `None` while nobody needs any.
+    pub(super) fn metadata_due(&self, now: Instant) -> Option<Instant> {
+        let is_needed = !self.topics.is_empty() || self.needs_coordinator();
+        self.metadata.due(now).filter(|_| is_needed)
+    }
+
+    pub(super) fn refresh_metadata(&mut self, now: Instant) {
+        let wanted = self.wanted_topics();
+        if !wanted.is_subset(&self.covered) {
+            self.metadata.request_refresh();
+        }
+        if self.metadata_due(now).is_none_or(|due| due > now) {
+            return;
+        }
+        let Some((peer, versions)) = self.any_broker(now) else { return };
+        let Some(version) = versions.newest(Api::Metadata) else {
+            return self.fail(Error::Unsupported { api: Api::Metadata.name() });
+        };
+        if version < EMPTY_IS_NONE && wanted.is_empty() {
+            return;
+        }
+        let mut request = self.metadata.request(&wanted);
+        request.allow_auto_topic_creation |= version < AUTO_CREATION;
+        self.metadata.sent(now);
+        let tag = Tag::Metadata { topics: wanted };
+        self.send(peer, Api::Metadata, version, RequestBody::Metadata(request), tag, now);
+    }
+
+    pub(super) fn metadata_answered(&mut self, topics: BTreeSet<Str>, answer: Answered, now: Instant) {
+        let Ok((version, ResponseBody::Metadata(response))) = answer else {
+            return self.metadata.failed(now);
+        };
+        if self.metadata.update(&response, version, now).is_err() {
+            return;
+        }
+        for topic in &response.topics {
+            let is_ours = topic.name.as_ref().is_some_and(|name| self.topics.contains(name));
+            if let Err(code) = topic.error_code.ok()
+                && is_ours
+                && !code.is_retriable()
+            {
+                self.fail(Error::Broker { doing: "asking about the subscribed topics", code });
+            }
+        }
+        self.covered = topics;
+        self.metadata.retain_topics(&self.covered);
+        self.close_bootstrap();
+        let (metadata, is_rack_aware) = (&self.metadata, self.is_rack_aware);
+        if let Some(group) = &mut self.group {
+            group.membership.watch(|topics| cluster_topics(metadata, topics, is_rack_aware));
+        }
+    }
+
+    /// Brokers are known by now, so these connections have done their work.
+    fn close_bootstrap(&mut self) {
+        let is_done = |peer: &Peer| matches!(peer, Peer::Bootstrap(_)) && self.network.in_flight(*peer) == 0;
+        let done: Vec<Peer> = self.network.peers().filter(is_done).collect();
+        done.into_iter().for_each(|peer| self.network.close(peer));
+    }
+
+    /// For the leader of the group: the topics to share out.
+    pub(super) fn cluster_topics(&self, topics: &BTreeSet<Str>) -> Option<ClusterTopics> {
+        topics.is_subset(&self.covered).then(|| cluster_topics(&self.metadata, topics, self.is_rack_aware))
+    }
+
+    /// The broker that has the least to do, to ask it what any broker can answer. `None` while there is no connection;
+    /// one is on its way then, as far as back-off allows.
+    pub(super) fn any_broker(&mut self, now: Instant) -> Option<(Peer, Versions)> {
+        let candidates = self.candidates();
+        let usable = candidates.iter().filter_map(|(peer, _)| {
+            Some((self.network.in_flight(*peer), *peer, self.network.usable(*peer, now)?))
+        });
+        if let Some((_, peer, versions)) = usable.min_by_key(|(in_flight, ..)| *in_flight) {
+            return Some((peer, versions.clone()));
+        }
+        if candidates.iter().any(|(peer, _)| self.network.is_open(*peer)) {
+            return None;
+        }
+        self.unreached_since.get_or_insert(now);
+        let has_failed = |(peer, _): &(Peer, Address)| self.network.has_failed(*peer);
+        if candidates.iter().all(has_failed) && self.metadata.brokers().next().is_some() {
+            // KIP-899: those that were known may all have been replaced.
+            self.metadata.rebootstrap();
+            candidates.iter().for_each(|(peer, _)| self.network.forget(*peer));
+            return self.any_broker(now);
+        }
+        let first = self.rng.below(candidates.len());
+        let mut in_turn = candidates.iter().cycle().skip(first).take(candidates.len());
+        let (peer, address) = in_turn.find(|(peer, _)| !self.network.is_backing_off(*peer, now))?;
+        self.network.open(*peer, address, now);
+        None
+    }
+
+    fn candidates(&self) -> Vec<(Peer, Address)> {
+        let nodes =
+            self.metadata.brokers().map(|broker| (Peer::Node(broker.node_id), broker.address.clone()));
+        let nodes: Vec<_> = nodes.collect();
+        if !nodes.is_empty() {
+            return nodes;
+        }
+        let bootstrap = self.metadata.bootstrap().iter().enumerate();
+        bootstrap.map(|(i, address)| (Peer::Bootstrap(i), address.clone())).collect()
+    }
+
+    /// Lets the fetch side send what it wants to.
+    pub(super) fn fetch(&mut self, now: Instant) {
+        if self.group.as_ref().is_some_and(Group::is_giving_up) {
+            return;
+        }
+        let mut to_open = BTreeSet::new();
+        loop {
+            let network = &self.network;
+            let can_send = |node_id| {
+                let versions = network.usable(Peer::Node(node_id), now);
+                if versions.is_none() {
+                    to_open.insert(node_id);
+                }
+                versions.cloned()
+            };
+            let Some(outgoing) = self.fetching.next_request(&mut self.metadata, now, can_send) else { break };
+            self.send_outgoing(outgoing, now);
+        }
+        for node_id in to_open {
+            let Some(address) = self.metadata.broker(node_id).map(|broker| broker.address.clone()) else {
+                continue;
+            };
+            let peer = Peer::Node(node_id);
+            if !self.network.is_open(peer) && self.network.has_failed(peer) {
+                // It may have moved, or lost what it led.
+                self.metadata.request_refresh();
+            }
+            self.network.open(peer, &address, now);
+        }
+    }
+
+    pub(super) fn send_outgoing(&mut self, outgoing: Outgoing, now: Instant) {
+        let Outgoing { node_id, api, api_version, body, token } = outgoing;
+        self.send(Peer::Node(node_id), api, api_version, body, Tag::Fetch(token), now);
+    }
+
+    pub(super) fn fetch_answered(&mut self, peer: Peer, token: FetchToken, answer: Answered, now: Instant) {
+        let Peer::Node(node_id) = peer else { return };
+        let answer = answer.map(|(_, body)| body).map_err(|_| ConnectionLost);
+        self.fetching.handle_response(node_id, token, answer, &mut self.metadata, now);
+    }
+
+    pub(super) fn send(
+        &mut self,
+        peer: Peer,
+        api: Api,
+        version: i16,
+        body: RequestBody,
+        tag: Tag,
+        now: Instant,
+    ) {
+        self.network.send(peer, (api, version), body, tag, self.request_timeout, now);
+    }
+
+    /// For the next poll. The same news need not be told twice.
+    pub(super) fn fail(&mut self, error: Error) {
+        if !self.errors.contains(&error) {
+            self.errors.push_back(error);
+        }
+    }
+
+    /// When to tell the application that no broker can be reached.
+    pub(super) fn unreachable_at(&self) -> Option<Instant> {
+        let since = self.unreached_since.filter(|_| !self.network.ever_ready)?;
+        Some(since + self.default_api_timeout)
+    }
+
+    /// That no broker could be reached for long enough to say so.
+    pub(super) fn unreachable(&self, now: Instant) -> Option<Error> {
+        self.unreachable_at().filter(|at| *at <= now)?;
+        let (Address { host, port }, cause) = self.network.last_error()?;
+        Some(Error::Unreachable { address: format!("{host}:{port}"), cause: cause.to_owned() })
+    }
+}
+
+/// What an assignor has to know of these topics.
+fn cluster_topics(metadata: &Metadata, topics: &BTreeSet<Str>, with_racks: bool) -> ClusterTopics {
+    let racks = |nodes: &[i32]| -> Vec<String> {
+        let racks = nodes.iter().filter_map(|node| metadata.broker(*node)?.rack.as_ref());
+        let racks: BTreeSet<String> = racks.filter(|_| with_racks).map(Str::to_string).collect();
+        racks.into_iter().collect()
+    };
+    let known = topics.iter().filter_map(|name| {
+        let topic = metadata.topic(name)?;
+        if topic.error == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION {
+            return None;
+        }
+        let partitions = topic.partitions.iter();
+        let infos =
+            partitions.map(|(&index, partition)| PartitionInfo { index, racks: racks(&partition.replicas) });
+        Some((name.to_string(), infos.collect()))
+    });
+    known.collect()
+}

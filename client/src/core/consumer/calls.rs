@@ -1,0 +1,209 @@
+//! What the application asks for.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use milena_protocol::Str;
+
+use super::{Closing, Core, Polling, PositionAsked};
+use crate::Error;
+use crate::core::commits::{Commit, Why};
+use crate::core::io::{Action, Answer, CallId, Command, OffsetAndMetadata, Offsets, SeekTo, Update};
+use crate::core::topic_partition::TopicPartition;
+
+/// How long a consumer that was dropped may take to leave its group.
+const ABANDONED: Duration = Duration::from_secs(3);
+
+impl Core {
+    pub(super) fn called(&mut self, call: CallId, command: Command, now: Instant) {
+        if self.closing.is_some() {
+            return self.answer(call, Err(Error::Closed));
+        }
+        match command {
+            Command::Subscribe(topics) => {
+                let answer = self.subscribe(topics, now);
+                self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::Poll { deadline, has_records } => {
+                self.end_poll(Ok(Answer::Done));
+                self.polling = Some(Polling { call, deadline, has_records });
+                self.polled(now);
+            }
+            Command::Commit { offsets, deadline } => self.commit(call, offsets, deadline, now),
+            Command::Committed { partitions, deadline } => {
+                self.ask_committed(call, partitions, deadline, now)
+            }
+            Command::Position { partition, deadline } => {
+                self.positions_asked.push(PositionAsked { call, partition, asked: now, deadline });
+            }
+            Command::Seek(partition, to) => {
+                let answer = self.seek(partition, to);
+                self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::Pause(partitions, paused) => {
+                let answer = self.pause(&partitions, paused);
+                self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::Lags => {
+                let lags = self.fetching.assignment().map(|tp| (tp.clone(), self.fetching.lag(tp)));
+                let lags = Answer::Lags(lags.collect());
+                self.answer(call, Ok(lags));
+            }
+            Command::Close { deadline } => self.close(call, deadline, now),
+        }
+    }
+
+    fn subscribe(&mut self, topics: BTreeSet<Str>, now: Instant) -> Result<(), Error> {
+        if self.group.is_none() {
+            return Err(Error::NoGroup);
+        }
+        if topics.is_empty() {
+            self.unsubscribe(now);
+        }
+        self.topics = topics;
+        Ok(())
+    }
+
+    /// What can be committed: how far the application has its records.
+    pub(super) fn consumed_offsets(&self) -> Offsets {
+        let positions = self.fetching.positions();
+        let offsets = positions.map(|(partition, place)| {
+            let leader_epoch = Some(place.leader_epoch).filter(|epoch| *epoch >= 0);
+            let offset = OffsetAndMetadata { offset: place.offset, leader_epoch, metadata: String::new() };
+            (partition.clone(), offset)
+        });
+        offsets.collect()
+    }
+
+    fn commit(&mut self, call: CallId, offsets: Option<Offsets>, deadline: Option<Instant>, now: Instant) {
+        let offsets = offsets.unwrap_or_else(|| self.consumed_offsets());
+        let Some(group) = &mut self.group else { return self.answer(call, Err(Error::NoGroup)) };
+        if deadline.is_none() {
+            self.outbox.push_back(Action::Answer { call, answer: Ok(Answer::Done) });
+        }
+        let why = if deadline.is_some() { Why::Call(call) } else { Why::Background };
+        // An empty commit waits for those before it, and then it is done.
+        if offsets.is_empty() && (why == Why::Background || group.commits.is_empty()) {
+            if why != Why::Background {
+                self.answer(call, Ok(Answer::Done));
+            }
+            return;
+        }
+        let deadline = deadline.unwrap_or(now + self.default_api_timeout);
+        group.commits.push(Commit { why, offsets, asked: now, deadline });
+    }
+
+    fn ask_committed(
+        &mut self,
+        call: CallId,
+        partitions: BTreeSet<TopicPartition>,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        match &mut self.group {
+            None => self.answer(call, Err(Error::NoGroup)),
+            Some(_) if partitions.is_empty() => self.answer(call, Ok(Answer::Committed(Default::default()))),
+            Some(group) => group.committed.ask(call, partitions, now, deadline),
+        }
+    }
+
+    fn seek(&mut self, partition: TopicPartition, to: SeekTo) -> Result<(), Error> {
+        let is_assigned = match to {
+            SeekTo::Place(place) => self.fetching.seek(&partition, place),
+            SeekTo::End(end) => self.fetching.seek_to(&partition, end),
+        };
+        if !is_assigned {
+            return Err(not_assigned(&partition));
+        }
+        let epoch = self.fetching.last_position_epoch() - 1;
+        self.outbox.push_back(Action::Update(Update::Sought { partition, epoch }));
+        Ok(())
+    }
+
+    fn pause(&mut self, partitions: &BTreeSet<TopicPartition>, paused: bool) -> Result<(), Error> {
+        let assigned: BTreeSet<&TopicPartition> = self.fetching.assignment().collect();
+        if let Some(stranger) = partitions.iter().find(|partition| !assigned.contains(partition)) {
+            return Err(not_assigned(stranger));
+        }
+        for partition in partitions {
+            if paused {
+                self.fetching.pause(partition)
+            } else {
+                self.fetching.resume(partition)
+            };
+        }
+        Ok(())
+    }
+
+    pub(super) fn answer_positions(&mut self, now: Instant) {
+        let mut answers = Vec::new();
+        self.positions_asked.retain(|PositionAsked { call, partition, asked, deadline }| {
+            let answer = match self.fetching.position(partition) {
+                Some(place) => Ok(Answer::Position(place.offset)),
+                None if !self.fetching.assignment().any(|owned| owned == partition) => {
+                    Err(not_assigned(partition))
+                }
+                None if *deadline > now => return true,
+                None => Err(Error::Timeout { doing: "finding a position", after: *deadline - *asked }),
+            };
+            answers.push((*call, answer));
+            false
+        });
+        answers.into_iter().for_each(|(call, answer)| self.answer(call, answer));
+    }
+
+    /// Hands over the records that there are, and answers the poll if it need not wait any longer.
+    pub(super) fn answer_poll(&mut self, now: Instant) {
+        let Some(polling) = &self.polling else { return };
+        let (deadline, mut has_news) = (polling.deadline, polling.has_records);
+        if !self.group.as_ref().is_some_and(super::group::Group::is_giving_up) {
+            while let Some(fetch) = self.fetching.take_completed() {
+                self.outbox.push_back(Action::Update(Update::Fetched(fetch)));
+                has_news = true;
+            }
+        }
+        while let Some(notice) = self.fetching.next_notice() {
+            self.outbox.push_back(Action::Update(Update::Notice(notice)));
+        }
+        if has_news {
+            return self.end_poll(Ok(Answer::Done));
+        }
+        let error = self.errors.pop_front();
+        let error = error.or_else(|| self.fetching.next_error().map(Error::from));
+        match error.or_else(|| self.unreachable(now)) {
+            Some(error) => self.end_poll(Err(error)),
+            None if deadline <= now => self.end_poll(Ok(Answer::Done)),
+            None => {}
+        }
+    }
+
+    pub(super) fn end_poll(&mut self, answer: Result<Answer, Error>) {
+        if let Some(polling) = self.polling.take() {
+            self.answer(polling.call, answer);
+        }
+    }
+
+    fn close(&mut self, call: CallId, deadline: Instant, now: Instant) {
+        self.end_poll(Err(Error::Closed));
+        let offsets = self.consumed_offsets();
+        if let Some(group) = &mut self.group
+            && group.commits.is_automatic()
+            && group.membership.is_stable()
+            && !offsets.is_empty()
+        {
+            group.commits.push(Commit { why: Why::Handover, offsets, asked: now, deadline });
+        }
+        self.closing = Some(Closing { call: Some(call), deadline, leaving: false, finished: false });
+    }
+
+    /// What was delivered last may not have been processed, so nothing is committed.
+    pub(super) fn abandoned(&mut self, now: Instant) {
+        self.polling = None;
+        let deadline = now + ABANDONED;
+        self.closing.get_or_insert(Closing { call: None, deadline, leaving: false, finished: false });
+    }
+}
+
+fn not_assigned(partition: &TopicPartition) -> Error {
+    Error::NotAssigned { topic: partition.topic.to_string(), partition: partition.partition }
+}

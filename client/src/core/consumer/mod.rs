@@ -1,0 +1,232 @@
+//! The consumer as one machine, composed of the machines beside it.
+//!
+//! ```text
+//!                 handle(event, now)                        poll(now)
+//!   driver ------------------------------>    Core    ------------------> action: connect, send, close,
+//!   (clock, sockets,                           |                          answer a call, wait until
+//!    the application's calls)                  |
+//!      brokers.rs: metadata, any broker, fetching   <- Network, Metadata, Fetching
+//!      group.rs:   joining, heartbeats, leaving     <- Coordinator, Membership, Heartbeat
+//!      offsets.rs: commits, committed offsets       <- Commits, Committed
+//!      calls.rs:   what the application asks for
+//! ```
+//! `handle` takes in one thing that happened; `poll` is called until it says to wait. All that goes on by time alone is a
+//! deadline in one of the machines, and `poll` looks at all of them whenever it has nothing left to hand out. Heartbeats,
+//! metadata and fetching go on whether or not the application polls; giving up partitions and joining the group happen
+//! within its polls only.
+
+mod brokers;
+mod calls;
+mod group;
+mod offsets;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use milena_protocol::Str;
+
+use super::fetching::{FetchToken, Fetching};
+use super::io::{Action, Answer, CallId, Event};
+use super::membership::Generation;
+use super::metadata::Metadata;
+use super::network::{Network, Peer};
+use super::rng::Rng;
+use super::topic_partition::TopicPartition;
+use crate::{Config, ConfigError, Error};
+use group::Group;
+
+/// The consumer, without a clock and without sockets.
+#[derive(Debug)]
+pub struct Core {
+    request_timeout: Duration,
+    default_api_timeout: Duration,
+    retry_backoff: Duration,
+    is_rack_aware: bool,
+    rng: Rng,
+    network: Network<Tag>,
+    metadata: Metadata,
+    /// The topics that the last answer about metadata was asked for.
+    covered: BTreeSet<Str>,
+    fetching: Fetching,
+    /// `None` without a `group.id`.
+    group: Option<Group>,
+    /// The subscription.
+    topics: BTreeSet<Str>,
+    polling: Option<Polling>,
+    positions_asked: Vec<PositionAsked>,
+    /// For the next poll.
+    errors: VecDeque<Error>,
+    /// Since when no broker could be reached; `None` once one could.
+    unreached_since: Option<Instant>,
+    closing: Option<Closing>,
+    outbox: VecDeque<Action>,
+}
+
+/// What a request was for.
+#[derive(Debug)]
+enum Tag {
+    Metadata { topics: BTreeSet<Str> },
+    FindCoordinator,
+    Fetch(FetchToken),
+    Join,
+    Sync,
+    Heartbeat(Generation),
+    Leave,
+    Commit(Generation),
+    Committed { asked: BTreeSet<TopicPartition>, assignment: u64 },
+}
+
+/// A poll that waits for its answer.
+#[derive(Debug)]
+struct Polling {
+    call: CallId,
+    deadline: Instant,
+    has_records: bool,
+}
+
+#[derive(Debug)]
+struct PositionAsked {
+    call: CallId,
+    partition: TopicPartition,
+    asked: Instant,
+    deadline: Instant,
+}
+
+#[derive(Debug)]
+struct Closing {
+    /// `None` when the application has just gone away.
+    call: Option<CallId>,
+    deadline: Instant,
+    leaving: bool,
+    finished: bool,
+}
+
+impl Core {
+    /// A consumer that does nothing yet. All that is random in it comes from `seed`.
+    ///
+    /// # Errors
+    /// When properties contradict each other.
+    pub fn new(config: &Config, seed: u64, now: Instant) -> Result<Self, ConfigError> {
+        config.check()?;
+        let mut rng = Rng::new(seed);
+        let network = Network::new(config.connection_settings(), Rng::new(rng.next_u64()));
+        Ok(Core {
+            request_timeout: config.request_timeout,
+            default_api_timeout: config.default_api_timeout,
+            retry_backoff: config.retry_backoff,
+            is_rack_aware: !config.client_rack.is_empty(),
+            network,
+            metadata: Metadata::new(config.bootstrap_servers.clone(), config.metadata_settings()),
+            covered: BTreeSet::new(),
+            fetching: Fetching::new(config.fetch_settings()),
+            group: Group::new(config, now),
+            topics: BTreeSet::new(),
+            polling: None,
+            positions_asked: Vec::new(),
+            errors: VecDeque::new(),
+            unreached_since: None,
+            closing: None,
+            outbox: VecDeque::new(),
+            rng,
+        })
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Connected { connection } => self.network.connected(connection, now),
+            Event::Lost { connection, reason } => self.network.lost(connection, reason, now),
+            Event::Received { connection, response } => self.network.received(connection, *response, now),
+            Event::Called { call, consumed, command } => {
+                self.fetching.consumed(&consumed, now);
+                self.called(call, command, now);
+            }
+            Event::Abandoned => self.abandoned(now),
+        }
+    }
+
+    /// What to do next.
+    pub fn poll(&mut self, now: Instant) -> Action {
+        if let Some(action) = self.next_action() {
+            return action;
+        }
+        if self.closing.as_ref().is_some_and(|closing| closing.finished) {
+            return Action::Finish;
+        }
+        self.advance(now);
+        self.next_action().unwrap_or_else(|| Action::Wait(self.deadline(now)))
+    }
+
+    fn next_action(&mut self) -> Option<Action> {
+        self.network.next_action().or_else(|| self.outbox.pop_front())
+    }
+
+    /// Does all that is due. What one step brings about is due in a later one, or comes with an action.
+    fn advance(&mut self, now: Instant) {
+        self.network.advance(now);
+        self.take_in(now);
+        self.expire_offsets(now);
+        self.keep_membership(now);
+        self.refresh_metadata(now);
+        self.keep_coordinator(now);
+        if self.closing.is_some() {
+            self.send_commits(now);
+            return self.go_on_closing(now);
+        }
+        self.go_on_joining(now);
+        self.commit_automatically(now);
+        self.send_commits(now);
+        self.look_up_committed(now);
+        self.fetch(now);
+        self.answer_positions(now);
+        self.answer_poll(now);
+    }
+
+    /// Hands what came back to the machine that asked for it.
+    fn take_in(&mut self, now: Instant) {
+        while let Some((peer, returned)) = self.network.next_returned() {
+            let answer = returned.answer;
+            match returned.tag {
+                Tag::Metadata { topics } => self.metadata_answered(topics, answer, now),
+                Tag::FindCoordinator => self.coordinator_answered(answer, now),
+                Tag::Fetch(token) => self.fetch_answered(peer, token, answer, now),
+                Tag::Join => self.join_answered(answer, now),
+                Tag::Sync => self.sync_answered(answer, now),
+                Tag::Heartbeat(generation) => self.heartbeat_answered(&generation, answer, now),
+                Tag::Leave => self.leave_answered(),
+                Tag::Commit(generation) => self.commit_answered(&generation, answer, now),
+                Tag::Committed { asked, assignment } => {
+                    self.committed_answered(&asked, assignment, answer, now);
+                }
+            }
+        }
+        while let Some(peer) = self.network.next_failed() {
+            if peer == Peer::Coordinator {
+                self.coordinator_failed(now);
+            }
+        }
+    }
+
+    /// When something is due. What is due already waits for something else to happen, a connection as a rule.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let deadlines = [
+            self.network.deadline(now),
+            self.metadata_due(now),
+            self.group_deadline(now),
+            self.fetching.deadline(now),
+            self.polling.as_ref().map(|polling| polling.deadline),
+            self.unreachable_at().filter(|_| self.polling.is_some()),
+            self.positions_asked.iter().map(|asked| asked.deadline).min(),
+            self.closing.as_ref().map(|closing| closing.deadline),
+        ];
+        deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min()
+    }
+
+    fn answer(&mut self, call: CallId, answer: Result<Answer, Error>) {
+        self.outbox.push_back(Action::Answer { call, answer });
+    }
+
+    fn owned(&self) -> BTreeSet<TopicPartition> {
+        self.fetching.assignment().cloned().collect()
+    }
+}

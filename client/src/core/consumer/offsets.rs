@@ -1,0 +1,193 @@
+//! Commits, and committed offsets.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
+
+use super::{Core, Tag};
+use crate::Error;
+use crate::core::commits::{self, Commit, Verdict, Why};
+use crate::core::committed;
+use crate::core::connection::Lost;
+use crate::core::fetching::Place;
+use crate::core::io::{Action, Answer, Update};
+use crate::core::membership::Generation;
+use crate::core::topic_partition::TopicPartition;
+
+type Answered = Result<(i16, ResponseBody), Lost>;
+
+impl Core {
+    /// Commits in the background when it is time to, while the application polls.
+    pub(super) fn commit_automatically(&mut self, now: Instant) {
+        let Some(group) = self.group.as_mut().filter(|_| self.polling.is_some()) else { return };
+        let is_member = group.membership.is_stable() && !group.is_giving_up();
+        if !is_member || !group.commits.auto_is_due(now) {
+            return;
+        }
+        let offsets = self.consumed_offsets();
+        let deadline = now + self.default_api_timeout;
+        if let Some(group) = self.group.as_mut().filter(|_| !offsets.is_empty()) {
+            group.commits.push(Commit { why: Why::Auto, offsets, asked: now, deadline });
+        }
+    }
+
+    /// Sends the next commit, if it is its turn.
+    pub(super) fn send_commits(&mut self, now: Instant) {
+        while let Some(group) = self.group.as_mut().filter(|group| group.commits.wants_request(now)) {
+            let generation = if self.topics.is_empty() {
+                Generation::default()
+            } else if group.membership.is_stable() {
+                group.membership.generation().clone()
+            } else {
+                let is_rebalancing = group.membership.is_rebalancing();
+                let error = if is_rebalancing { Error::RebalanceInProgress } else { Error::CommitFailed };
+                let refused = group.commits.refuse();
+                refused.into_iter().for_each(|commit| self.committed(commit, Err(error.clone()), now));
+                continue;
+            };
+            if group.commits.next_is_empty() {
+                let empty = group.commits.refuse();
+                empty.into_iter().for_each(|commit| self.committed(commit, Ok(()), now));
+                continue;
+            }
+            let Some(versions) = self.coordinator_versions(now) else { return };
+            let Some(group) = &mut self.group else { return };
+            let Some(version) = group.version(&versions, Api::OffsetCommit, commits::NEWEST) else {
+                let refused = group.commits.refuse();
+                let error = Error::Unsupported { api: Api::OffsetCommit.name() };
+                refused.into_iter().for_each(|commit| self.committed(commit, Err(error.clone()), now));
+                continue;
+            };
+            let instance_id = group.membership.instance_id().filter(|_| !self.topics.is_empty()).cloned();
+            let group_id = group.coordinator.group_id().clone();
+            let Some(offsets) = group.commits.start() else { return };
+            let request = commits::request(&group_id, instance_id.as_ref(), &generation, offsets);
+            let body = RequestBody::OffsetCommit(request);
+            self.send_to_coordinator((Api::OffsetCommit, version), body, Tag::Commit(generation), now);
+        }
+    }
+
+    pub(super) fn commit_answered(&mut self, sent: &Generation, answer: Answered, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        let verdict = match answer {
+            Ok((_, ResponseBody::OffsetCommit(response))) => commits::verdict(&response),
+            _ => Verdict::Retry(ErrorCode::NETWORK_EXCEPTION),
+        };
+        let error = match verdict {
+            Verdict::Done => {
+                group.coordinator.works();
+                None
+            }
+            Verdict::Retry(code) | Verdict::LoseCoordinator(code) | Verdict::Refused(code) => {
+                Some(Error::Broker { doing: "committing offsets", code })
+            }
+            Verdict::Rebalance => {
+                group.membership.request_rejoin("offset commit failed since group is already rebalancing");
+                Some(Error::RebalanceInProgress)
+            }
+            Verdict::Fenced(code) => {
+                let is_news = group.membership.fenced(sent, code);
+                let is_rebalancing = !is_news && group.membership.is_rebalancing();
+                Some(if is_rebalancing { Error::RebalanceInProgress } else { Error::CommitFailed })
+            }
+            Verdict::InstanceFenced if *sent == *group.membership.generation() => Some(Error::Fenced),
+            Verdict::InstanceFenced => Some(Error::RebalanceInProgress),
+        };
+        let finished = group.commits.answered(verdict, &mut self.rng, now);
+        if matches!(verdict, Verdict::LoseCoordinator(_)) {
+            self.lose_coordinator(now);
+        }
+        if let Some(commit) = finished {
+            self.committed(commit, error.map_or(Ok(()), Err), now);
+        }
+    }
+
+    /// A commit is through.
+    fn committed(&mut self, commit: Commit, result: Result<(), Error>, now: Instant) {
+        match (commit.why, result) {
+            (Why::Call(call), result) => self.answer(call, result.map(|()| Answer::Done)),
+            (_, Ok(())) | (Why::Handover, Err(Error::RebalanceInProgress)) => {}
+            (Why::Auto, Err(error)) if error.is_retriable() => {
+                let soon = self.retry_backoff;
+                self.group.iter_mut().for_each(|group| group.commits.auto_in(soon, now));
+            }
+            (Why::Background, Err(Error::Fenced)) => self.fail(Error::Fenced),
+            (Why::Background | Why::Auto | Why::Handover, Err(error)) => {
+                self.outbox.push_back(Action::Update(Update::CommitFailed(error)));
+            }
+        }
+    }
+
+    /// Gives up what was not done in time.
+    pub(super) fn expire_offsets(&mut self, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        let commits = group.commits.take_expired(now);
+        let calls = group.committed.take_expired(now);
+        for commit in commits {
+            let error = Error::Timeout { doing: "committing offsets", after: commit.deadline - commit.asked };
+            self.committed(commit, Err(error), now);
+        }
+        for (call, after) in calls {
+            self.answer(call, Err(Error::Timeout { doing: "looking up committed offsets", after }));
+        }
+    }
+
+    /// Asks where the group left off: in partitions that have just been assigned, and in those that the application
+    /// asks about.
+    pub(super) fn look_up_committed(&mut self, now: Instant) {
+        let Some(versions) = self.coordinator_versions(now) else { return };
+        let Some(group) = &mut self.group else { return };
+        if !group.committed.may_ask(now) {
+            return;
+        }
+        let is_stable = group.membership.is_stable();
+        let waiting = self.fetching.waiting_for_committed(now).filter(|_| is_stable);
+        let version = versions.newest_up_to(Api::OffsetFetch, committed::NEWEST);
+        let Some(version) = version.filter(|version| *version >= committed::OLDEST) else {
+            if waiting.count() > 0 || group.committed.has_queries() {
+                self.refused(Error::Unsupported { api: Api::OffsetFetch.name() });
+            }
+            return;
+        };
+        let Some((asked, request)) = group.committed.request(waiting, version) else { return };
+        let tag = Tag::Committed { asked, assignment: group.assignment };
+        let body = RequestBody::OffsetFetch(request);
+        self.send_to_coordinator((Api::OffsetFetch, version), body, tag, now);
+    }
+
+    pub(super) fn committed_answered(
+        &mut self,
+        asked: &BTreeSet<TopicPartition>,
+        assignment: u64,
+        answer: Answered,
+        now: Instant,
+    ) {
+        let Some(group) = &mut self.group else { return };
+        let Ok((version, ResponseBody::OffsetFetch(response))) = answer else {
+            return group.committed.unanswered(&mut self.rng, now);
+        };
+        let lookup = group.committed.answered(asked, &response, version, &mut self.rng, now);
+        // A partition that went and came back may have been read from by another in between.
+        if assignment == group.assignment {
+            for (partition, committed) in &lookup.found {
+                let place = committed.as_ref().map(|committed| Place {
+                    offset: committed.offset,
+                    leader_epoch: committed.leader_epoch.unwrap_or(-1),
+                });
+                self.fetching.set_committed(partition, place, now);
+            }
+        }
+        if !lookup.again && lookup.refused.is_none() {
+            group.coordinator.works();
+        }
+        let complete = group.committed.take_complete();
+        if lookup.lose_coordinator {
+            self.lose_coordinator(now);
+        }
+        complete.into_iter().for_each(|(call, found)| self.answer(call, Ok(Answer::Committed(found))));
+        if let Some(code) = lookup.refused {
+            self.refused(Error::Broker { doing: "looking up committed offsets", code });
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What goes into the core and what comes out of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use milena_protocol::{Request, Response, Str};
+
+use super::completed_fetch::{CompletedFetch, Consumed};
+use super::connection::ConnectionId;
+use super::fetch_report::{FetchNotice, Place};
+use super::fetching::ResetTo;
+use super::metadata::Address;
+use super::topic_partition::TopicPartition;
+use crate::Error;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A connection that was asked for is there.
+    Connected {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// It could not be made, or has ended.
+    Lost {
+        /// Which.
+        connection: ConnectionId,
+        /// Why, for people to read.
+        reason: String,
+    },
+    /// An answer came.
+    Received {
+        /// On this connection.
+        connection: ConnectionId,
+        /// The answer.
+        response: Box<Response>,
+    },
+    /// The application wants something.
+    Called {
+        /// To answer it by.
+        call: CallId,
+        /// How far it has its records.
+        consumed: Vec<Consumed>,
+        /// What it wants.
+        command: Command,
+    },
+    /// The application has dropped its handle.
+    Abandoned,
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub enum Action {
+    /// Make a connection. [`Event::Connected`] or [`Event::Lost`] must follow.
+    Connect {
+        /// What to call it.
+        connection: ConnectionId,
+        /// Where to.
+        address: Address,
+    },
+    /// Send a request.
+    Send {
+        /// On this connection.
+        connection: ConnectionId,
+        /// The request.
+        request: Box<Request>,
+    },
+    /// Close a connection, or stop making it. Nothing needs to be told about it any more.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Tell the application's side what has changed. Comes before the answer of the call that it belongs to.
+    Update(Update),
+    /// Answer a call.
+    Answer {
+        /// Which.
+        call: CallId,
+        /// What came of it.
+        answer: Result<Answer, Error>,
+    },
+    /// Nothing, until something happens or this time has come.
+    Wait(Option<Instant>),
+    /// Nothing any more: the consumer is closed.
+    Finish,
+}
+
+impl Action {
+    /// The connection that it is about, if it is about one.
+    pub(super) fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Action::Connect { connection, .. }
+            | Action::Send { connection, .. }
+            | Action::Close { connection } => Some(*connection),
+            _ => None,
+        }
+    }
+}
+
+/// A call of the application that waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// An offset to commit, and what to keep with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OffsetAndMetadata {
+    /// The offset of the next record to read.
+    pub offset: i64,
+    /// The leader epoch of the record before it (KIP-320); `None` where it is not known.
+    pub leader_epoch: Option<i32>,
+    /// Any text of the application's; empty for none.
+    pub metadata: String,
+}
+
+impl OffsetAndMetadata {
+    /// An offset alone.
+    pub fn new(offset: i64) -> Self {
+        OffsetAndMetadata { offset, ..Self::default() }
+    }
+}
+
+/// What to commit.
+pub type Offsets = BTreeMap<TopicPartition, OffsetAndMetadata>;
+
+/// What an application can ask for.
+#[derive(Debug)]
+pub enum Command {
+    /// From now on these topics; none leaves the group.
+    Subscribe(BTreeSet<Str>),
+    /// Records, or an empty answer at the deadline.
+    Poll {
+        /// When to answer at the latest.
+        deadline: Instant,
+        /// Whether there are records on the application's side already, so that nothing has to be waited for.
+        has_records: bool,
+    },
+    /// Commit; `None` commits how far the records were delivered.
+    Commit {
+        /// What.
+        offsets: Option<Offsets>,
+        /// When to give up; `None` answers at once, and commits in the background.
+        deadline: Option<Instant>,
+    },
+    /// What the group has committed.
+    Committed {
+        /// Of these.
+        partitions: BTreeSet<TopicPartition>,
+        /// When to give up.
+        deadline: Instant,
+    },
+    /// The offset of the next record to deliver.
+    Position {
+        /// Of this.
+        partition: TopicPartition,
+        /// When to give up.
+        deadline: Instant,
+    },
+    /// Go on elsewhere.
+    Seek(TopicPartition, SeekTo),
+    /// Stop fetching, or go on.
+    Pause(BTreeSet<TopicPartition>, bool),
+    /// How many records are left, of each assigned partition.
+    Lags,
+    /// Commit if that is automatic, leave the group, and finish.
+    Close {
+        /// When to finish at the latest.
+        deadline: Instant,
+    },
+}
+
+/// Where to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeekTo {
+    /// At this place.
+    Place(Place),
+    /// At an end of the log.
+    End(ResetTo),
+}
+
+/// What came of a call that went well.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Nothing needs to be said.
+    Done,
+    /// What is committed; `None` for a partition of which nothing is.
+    Committed(BTreeMap<TopicPartition, Option<OffsetAndMetadata>>),
+    /// A position.
+    Position(i64),
+    /// What is left of each partition; `None` where that is not known yet.
+    Lags(BTreeMap<TopicPartition, Option<i64>>),
+}
+
+/// What has changed, for the application's side.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// Records came.
+    Fetched(CompletedFetch),
+    /// Partitions came.
+    Assigned(Vec<TopicPartition>),
+    /// Partitions went; what was fetched of them is not to be delivered any more.
+    Revoked {
+        /// Which.
+        partitions: Vec<TopicPartition>,
+        /// Whether others may have them already: it is too late to commit.
+        lost: bool,
+        /// What was fetched under a position epoch up to this is out of date.
+        epoch: u64,
+    },
+    /// The position of a partition was set elsewhere.
+    Sought {
+        /// Which.
+        partition: TopicPartition,
+        /// What was fetched under a position epoch up to this is out of date.
+        epoch: u64,
+    },
+    /// A commit in the background failed.
+    CommitFailed(Error),
+    /// The fetch side did something on its own.
+    Notice(FetchNotice),
+}

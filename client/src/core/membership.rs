@@ -1,0 +1,606 @@
+//! Being a member of a consumer group, under the classic protocol.
+//!
+//! ```text
+//!                JoinGroup             leader: JoinGroup's answer lists all members
+//!   Outside ---------------> Joining ------------------------------------> Leading
+//!      ^                     |  ^ |                                           | assigned, SyncGroup
+//!      |     79: again with  +--+ |  follower: SyncGroup                      v
+//!      |     the given id (T9)    +-------------------------------------> Syncing
+//!      |                                                                      | SyncGroup's answer
+//!      | left, or membership lost:                 taken over in a poll       v
+//!      | 22, 25, 82                       Member <----------------------- Assigned
+//!      +----------------------------------  |
+//!                                           +--> Joining: the group changes hands (27), the subscription or, for the
+//!                                                leader, the topics have changed, partitions were given up (KIP-429)
+//! ```
+//! A step that fails leads to `Rejoining`: the same as `Member` or `Outside` in that a JoinGroup comes next, but partitions
+//! were given up already where they must be. A new generation begins with every JoinGroup that is answered.
+//!
+//! This machine decides; the [consumer](super::consumer) sends what it says, and only starts to join within a poll.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use milena_protocol::messages::consumer_protocol::TopicPartitions;
+use milena_protocol::messages::join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember};
+use milena_protocol::messages::leave_group::MemberIdentity;
+use milena_protocol::messages::sync_group::SyncGroupRequestAssignment;
+use milena_protocol::messages::{
+    ConsumerProtocolAssignment, ConsumerProtocolSubscription, HeartbeatRequest, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest, SyncGroupResponse,
+};
+use milena_protocol::{ErrorCode, Str};
+
+use super::assignors::{Assignor, ClusterTopics, Member, RebalanceProtocol};
+use super::topic_partition::TopicPartition;
+use crate::Error;
+
+const PROTOCOL_TYPE: &str = "consumer";
+/// The newest version of the blobs inside JoinGroup and SyncGroup.
+const BLOB_VERSION: i16 = 3;
+/// The first LeaveGroup that can name several members (KIP-345).
+const LEAVE_BATCH: i16 = 3;
+/// The broker cuts reasons off here.
+const REASON_LIMIT: usize = 255;
+
+/// Who this member is, by Kafka's names.
+#[derive(Clone, Debug)]
+pub struct MemberSettings {
+    /// `group.id`.
+    pub group_id: Str,
+    /// `group.instance.id`, for a static member.
+    pub group_instance_id: Option<Str>,
+    /// `client.rack`; empty where it is not said.
+    pub client_rack: Str,
+    /// `session.timeout.ms`.
+    pub session_timeout: Duration,
+    /// `max.poll.interval.ms`, which is also how long the group waits for its members.
+    pub rebalance_timeout: Duration,
+    /// `retry.backoff.ms`.
+    pub retry_backoff: Duration,
+}
+
+/// Under which number and name this consumer is known to the coordinator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// Counts the rebalances of the group; -1 outside.
+    pub id: i32,
+    /// Given by the coordinator; empty before.
+    pub member_id: Str,
+    /// The assignor that the group agreed on.
+    protocol: Str,
+}
+
+impl Default for Generation {
+    fn default() -> Self {
+        Generation { id: -1, member_id: Str::default(), protocol: Str::default() }
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    Outside,
+    Rejoining,
+    Joining,
+    Leading { members: Vec<Member>, topics: BTreeSet<Str>, skip: bool },
+    Syncing,
+    Assigned(Bytes),
+    Member,
+}
+
+#[derive(Debug)]
+pub(super) struct Membership {
+    settings: MemberSettings,
+    assignors: Vec<Box<dyn Assignor>>,
+    protocol: RebalanceProtocol,
+    generation: Generation,
+    state: State,
+    /// Why to join, if there is a reason.
+    rejoin: Option<String>,
+    /// Whether what has to go before a JoinGroup has gone.
+    pub(super) prepared: bool,
+    /// The topics of the last JoinGroup.
+    joined_topics: Option<BTreeSet<Str>>,
+    /// For the leader: what its assignment was based on.
+    led: Option<Led>,
+    retry_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Led {
+    topics: BTreeSet<Str>,
+    cluster: ClusterTopics,
+}
+
+/// What comes after an answer.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// Whatever the state says.
+    GoOn,
+    /// The coordinator is another one.
+    FindCoordinator,
+    /// The application has to know.
+    Fail(Error),
+}
+
+/// What a new assignment changes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) assigned: BTreeSet<TopicPartition>,
+    pub(super) added: Vec<TopicPartition>,
+    pub(super) revoked: Vec<TopicPartition>,
+}
+
+impl Membership {
+    /// Outside of the group.
+    pub(super) fn new(settings: MemberSettings, assignors: Vec<Box<dyn Assignor>>) -> Self {
+        let protocol = [RebalanceProtocol::Cooperative, RebalanceProtocol::Eager]
+            .into_iter()
+            .find(|wanted| assignors.iter().all(|assignor| assignor.supported_protocols().contains(wanted)));
+        Membership {
+            settings,
+            assignors,
+            protocol: protocol.unwrap_or(RebalanceProtocol::Eager),
+            generation: Generation::default(),
+            state: State::Outside,
+            rejoin: Some("a new consumer".into()),
+            prepared: false,
+            joined_topics: None,
+            led: None,
+            retry_at: None,
+        }
+    }
+
+    pub(super) fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    pub(super) fn is_eager(&self) -> bool {
+        self.protocol == RebalanceProtocol::Eager
+    }
+
+    pub(super) fn is_static(&self) -> bool {
+        self.settings.group_instance_id.is_some()
+    }
+
+    pub(super) fn instance_id(&self) -> Option<&Str> {
+        self.settings.group_instance_id.as_ref()
+    }
+
+    /// Whether it can commit (Kafka's `STABLE`).
+    pub(super) fn is_stable(&self) -> bool {
+        matches!(self.state, State::Member | State::Assigned(_))
+    }
+
+    /// Whether the group is changing hands.
+    pub(super) fn is_rebalancing(&self) -> bool {
+        !matches!(self.state, State::Outside | State::Member | State::Assigned(_))
+    }
+
+    /// Whether the coordinator expects to hear from this member.
+    pub(super) fn needs_heartbeat(&self) -> bool {
+        !matches!(self.state, State::Outside | State::Rejoining | State::Joining)
+    }
+
+    /// Whether a JoinGroup is under way.
+    pub(super) fn is_joining(&self) -> bool {
+        matches!(self.state, State::Joining)
+    }
+
+    /// The topics that the leader needs to know of; `None` for all others.
+    pub(super) fn topics_to_lead(&self) -> Option<&BTreeSet<Str>> {
+        match &self.state {
+            State::Leading { topics, .. } => Some(topics),
+            _ => None,
+        }
+    }
+
+    /// All topics whose changes this member has to watch for the group.
+    pub(super) fn watched_topics(&self) -> impl Iterator<Item = &Str> {
+        self.topics_to_lead().into_iter().chain(self.led.as_ref().map(|led| &led.topics)).flatten()
+    }
+
+    /// For the leader: whether the topics of the group have changed since they were shared out.
+    pub(super) fn watch(&mut self, cluster: impl FnOnce(&BTreeSet<Str>) -> ClusterTopics) {
+        if let Some(led) = &self.led
+            && self.is_stable()
+            && cluster(&led.topics) != led.cluster
+        {
+            self.request_rejoin("cached metadata has changed");
+        }
+    }
+
+    /// Joins again at the next occasion.
+    pub(super) fn request_rejoin(&mut self, reason: &str) {
+        self.rejoin.get_or_insert_with(|| reason.to_owned());
+    }
+
+    /// Whether a JoinGroup, and what comes before it, is due.
+    pub(super) fn wants_to_join(&mut self, topics: &BTreeSet<Str>, now: Instant) -> bool {
+        let waits = self.retry_at.is_some_and(|at| at > now);
+        if waits || !matches!(self.state, State::Outside | State::Rejoining | State::Member) {
+            return false;
+        }
+        if self.joined_topics.as_ref().is_some_and(|joined| joined != topics) {
+            self.request_rejoin("subscription has changed");
+        }
+        self.rejoin.is_some() || !matches!(self.state, State::Member)
+    }
+
+    /// When a back-off ends.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.retry_at.filter(|at| *at > now)
+    }
+
+    /// Which of the `owned` partitions go before this member joins again, and whether they are lost: others may have
+    /// them already.
+    pub(super) fn prepare(
+        &mut self,
+        owned: &BTreeSet<TopicPartition>,
+        topics: &BTreeSet<Str>,
+    ) -> (Vec<TopicPartition>, bool) {
+        self.prepared = true;
+        self.led = None;
+        let lost = self.generation.id < 0 || self.generation.member_id.is_empty();
+        let goes =
+            |partition: &&TopicPartition| lost || self.is_eager() || !topics.contains(&partition.topic);
+        (owned.iter().filter(goes).cloned().collect(), lost)
+    }
+
+    /// The request to join with these topics, still owning these partitions. It goes out now.
+    pub(super) fn join(
+        &mut self,
+        topics: &BTreeSet<Str>,
+        owned: &BTreeSet<TopicPartition>,
+    ) -> JoinGroupRequest {
+        self.state = State::Joining;
+        self.retry_at = None;
+        self.joined_topics = Some(topics.clone());
+        let rack = Some(&self.settings.client_rack).filter(|rack| !rack.is_empty());
+        let protocols = self.assignors.iter().map(|assignor| {
+            let mut subscription = ConsumerProtocolSubscription::default();
+            subscription.topics = topics.iter().cloned().collect();
+            subscription.user_data = assignor.subscription_user_data();
+            subscription.owned_partitions = by_topic(owned);
+            subscription.generation_id = self.generation.id;
+            subscription.rack_id = rack.cloned();
+            let mut protocol = JoinGroupRequestProtocol::default();
+            protocol.name = assignor.name().into();
+            protocol.metadata = subscription.to_blob(BLOB_VERSION).expect("all fields exist in this version");
+            protocol
+        });
+        let mut request = JoinGroupRequest::default();
+        request.protocols = protocols.collect();
+        request.group_id = self.settings.group_id.clone();
+        request.session_timeout_ms = as_ms(self.settings.session_timeout);
+        request.rebalance_timeout_ms = as_ms(self.settings.rebalance_timeout);
+        request.member_id = self.generation.member_id.clone();
+        request.group_instance_id = self.settings.group_instance_id.clone();
+        request.protocol_type = Str::from_static(PROTOCOL_TYPE);
+        request.reason = self.rejoin.as_deref().map(|reason| truncated(reason).into());
+        request
+    }
+
+    /// The answer to JoinGroup.
+    pub(super) fn joined(&mut self, response: JoinGroupResponse, now: Instant) -> Next {
+        if !self.is_joining() {
+            return Next::GoOn;
+        }
+        let Err(error) = response.error_code.ok() else { return self.accepted(response, now) };
+        match error {
+            ErrorCode::MEMBER_ID_REQUIRED => {
+                // KIP-394: a phase of its own, so that clients which give up leave no members behind.
+                let member_id = response.member_id.detached();
+                self.generation = Generation { member_id, ..Generation::default() };
+                self.rejoin = Some("need to re-join with the given member-id".into());
+                self.state = State::Rejoining;
+                Next::GoOn
+            }
+            ErrorCode::UNKNOWN_MEMBER_ID => {
+                self.reset(true, "the coordinator does not know this member");
+                Next::GoOn
+            }
+            ErrorCode::ILLEGAL_GENERATION => {
+                self.reset(false, "the generation is over");
+                Next::GoOn
+            }
+            _ => self.failed("joining the group", error, now),
+        }
+    }
+
+    fn accepted(&mut self, response: JoinGroupResponse, now: Instant) -> Next {
+        let wrong_type = response.protocol_type.as_ref().is_some_and(|found| *found != PROTOCOL_TYPE);
+        let protocol = response.protocol_name.as_ref().map(Str::detached).unwrap_or_default();
+        if wrong_type || self.assignor(&protocol).is_none() {
+            return self.failed("joining the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
+        }
+        self.generation =
+            Generation { id: response.generation_id, member_id: response.member_id.detached(), protocol };
+        if response.leader != response.member_id {
+            self.led = None;
+            self.state = State::Syncing;
+            return Next::GoOn;
+        }
+        match response.members.iter().map(member).collect::<Result<Vec<Member>, ErrorCode>>() {
+            Ok(members) => {
+                let topics = members.iter().flat_map(|member| &member.topics);
+                let topics = topics.map(|topic| Str::from(topic.as_str())).collect();
+                self.state = State::Leading { members, topics, skip: response.skip_assignment };
+                Next::GoOn
+            }
+            Err(error) => self.failed("reading a member's subscription", error, now),
+        }
+    }
+
+    /// The leader's SyncGroup: who reads what, given these topics.
+    pub(super) fn lead(&mut self, cluster: ClusterTopics) -> SyncGroupRequest {
+        let mut request = self.sync();
+        let State::Leading { members, topics, skip } = std::mem::replace(&mut self.state, State::Syncing)
+        else {
+            return request;
+        };
+        // KIP-814: a static leader that comes back leaves everything as it is, and says nothing.
+        if !skip && let Some(assignor) = self.assignor(&self.generation.protocol) {
+            let assignment = assignor.assign(&cluster, &members).into_iter().map(|(member_id, topics)| {
+                let mut blob = ConsumerProtocolAssignment::default();
+                let topics = topics.into_iter();
+                blob.assigned_partitions =
+                    topics.map(|(topic, indexes)| TopicPartitions::new(topic.into(), indexes)).collect();
+                let mut assignment = SyncGroupRequestAssignment::default();
+                assignment.member_id = member_id.into();
+                assignment.assignment = blob.to_blob(BLOB_VERSION).expect("all fields exist in this version");
+                assignment
+            });
+            request.assignments = assignment.collect();
+        }
+        self.led = Some(Led { topics, cluster });
+        request
+    }
+
+    /// A follower's SyncGroup: what am I to read?
+    pub(super) fn sync(&self) -> SyncGroupRequest {
+        let mut request = SyncGroupRequest::default();
+        request.group_id = self.settings.group_id.clone();
+        request.generation_id = self.generation.id;
+        request.member_id = self.generation.member_id.clone();
+        request.group_instance_id = self.settings.group_instance_id.clone();
+        request.protocol_type = Some(Str::from_static(PROTOCOL_TYPE));
+        request.protocol_name = Some(self.generation.protocol.clone());
+        request
+    }
+
+    /// Whether a follower has to send its SyncGroup, or a leader that has assigned.
+    pub(super) fn is_syncing(&self) -> bool {
+        matches!(self.state, State::Syncing)
+    }
+
+    /// The answer to SyncGroup.
+    pub(super) fn synced(&mut self, response: SyncGroupResponse, now: Instant) -> Next {
+        if !self.is_syncing() {
+            return Next::GoOn;
+        }
+        let Err(error) = response.error_code.ok() else {
+            let wrong = |found: &Option<Str>, expected: &str| found.as_ref().is_some_and(|s| *s != expected);
+            if wrong(&response.protocol_type, PROTOCOL_TYPE)
+                || wrong(&response.protocol_name, &self.generation.protocol)
+            {
+                return self.failed("syncing the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
+            }
+            self.state = State::Assigned(response.assignment);
+            self.rejoin = None;
+            return Next::GoOn;
+        };
+        match error {
+            ErrorCode::UNKNOWN_MEMBER_ID => {
+                self.reset(true, "the coordinator does not know this member");
+                Next::GoOn
+            }
+            ErrorCode::ILLEGAL_GENERATION => {
+                self.reset(false, "the generation is over");
+                Next::GoOn
+            }
+            _ => self.failed("syncing the group", error, now),
+        }
+    }
+
+    /// Whether an assignment has come that was not taken over yet.
+    pub(super) fn has_assignment(&self) -> bool {
+        matches!(self.state, State::Assigned(_))
+    }
+
+    /// Takes over the assignment that came, if one did. `None` too when it does not fit the subscription any more.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn take_assignment(
+        &mut self,
+        topics: &BTreeSet<Str>,
+        owned: &BTreeSet<TopicPartition>,
+    ) -> Result<Option<Change>, Error> {
+        let State::Assigned(blob) = &self.state else { return Ok(None) };
+        let read = ConsumerProtocolAssignment::from_blob(blob);
+        self.state = State::Member;
+        self.prepared = false;
+        let Ok((_, assignment)) = read else {
+            self.request_rejoin("the assignment cannot be read");
+            return Err(Error::Broker {
+                doing: "reading the group's assignment",
+                code: ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
+            });
+        };
+        let mut change = Change::default();
+        let mut told = Vec::new();
+        for TopicPartitions { topic, partitions, .. } in assignment.assigned_partitions {
+            let topic = topic.detached();
+            let keys = partitions.iter().map(|&partition| TopicPartition { topic: topic.clone(), partition });
+            change.assigned.extend(keys);
+            told.push((topic.to_string(), partitions));
+        }
+        if !change.assigned.iter().all(|partition| topics.contains(&partition.topic)) {
+            self.request_rejoin("received assignment does not match the current subscription");
+            return Ok(None);
+        }
+        change.added = change.assigned.difference(owned).cloned().collect();
+        change.revoked = owned.difference(&change.assigned).cloned().collect();
+        if !self.is_eager() && !change.revoked.is_empty() {
+            self.request_rejoin("need to revoke partitions and re-join");
+        }
+        let Generation { id, protocol, .. } = &self.generation;
+        let assignor = self.assignors.iter_mut().find(|assignor| protocol == assignor.name());
+        assignor.into_iter().for_each(|assignor| assignor.on_assignment(&told, *id));
+        Ok(Some(change))
+    }
+
+    /// A JoinGroup or SyncGroup got no answer.
+    pub(super) fn unanswered(&mut self, now: Instant) {
+        if matches!(self.state, State::Joining | State::Syncing) {
+            self.retry(now);
+        }
+    }
+
+    pub(super) fn heartbeat(&self) -> HeartbeatRequest {
+        let mut request = HeartbeatRequest::default();
+        request.group_id = self.settings.group_id.clone();
+        request.generation_id = self.generation.id;
+        request.member_id = self.generation.member_id.clone();
+        request.group_instance_id = self.settings.group_instance_id.clone();
+        request
+    }
+
+    /// What a heartbeat of the generation `sent` brought to light.
+    pub(super) fn heard(&mut self, sent: &Generation, error: ErrorCode) -> Next {
+        match error {
+            ErrorCode::NONE => Next::GoOn,
+            ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => Next::FindCoordinator,
+            ErrorCode::REBALANCE_IN_PROGRESS => {
+                if self.is_stable() {
+                    self.request_rejoin("group is already rebalancing");
+                }
+                Next::GoOn
+            }
+            ErrorCode::ILLEGAL_GENERATION | ErrorCode::UNKNOWN_MEMBER_ID => {
+                self.fenced(sent, error);
+                Next::GoOn
+            }
+            ErrorCode::FENCED_INSTANCE_ID if *sent == self.generation => {
+                self.reset(true, "the instance id is taken");
+                Next::Fail(Error::Fenced)
+            }
+            ErrorCode::FENCED_INSTANCE_ID => Next::GoOn,
+            error if error.is_retriable() => Next::GoOn,
+            error => Next::Fail(Error::Broker { doing: "sending a heartbeat", code: error }),
+        }
+    }
+
+    /// The coordinator refused a request of the generation `sent`: it knows no such generation, or no such member.
+    /// Says whether that was news.
+    pub(super) fn fenced(&mut self, sent: &Generation, error: ErrorCode) -> bool {
+        let is_current = *sent == self.generation;
+        if is_current {
+            // T7: another generation may still know the member by its id.
+            self.reset(error != ErrorCode::ILLEGAL_GENERATION, "the coordinator refused this generation");
+        }
+        is_current
+    }
+
+    /// The request to leave; `None` when there is nothing to leave, or when the group is to keep the place. The
+    /// consumer is outside from now on.
+    pub(super) fn leave(&mut self, reason: &str, version: i16) -> Option<LeaveGroupRequest> {
+        let member_id = self.generation.member_id.clone();
+        self.reset(true, "left the group");
+        if member_id.is_empty() || self.is_static() {
+            return None;
+        }
+        let mut request = LeaveGroupRequest::default();
+        request.group_id = self.settings.group_id.clone();
+        if version >= LEAVE_BATCH {
+            let mut member = MemberIdentity::default();
+            (member.member_id, member.reason) = (member_id, Some(truncated(reason).into()));
+            request.members = vec![member];
+        } else {
+            request.member_id = member_id;
+        }
+        Some(request)
+    }
+
+    /// Outside, and on the way in again.
+    fn reset(&mut self, forget_member_id: bool, reason: &str) {
+        let member_id = if forget_member_id { Str::default() } else { self.generation.member_id.clone() };
+        self.generation = Generation { member_id, ..Generation::default() };
+        self.state = State::Outside;
+        self.rejoin = Some(reason.to_owned());
+        self.prepared = false;
+        self.led = None;
+    }
+
+    fn failed(&mut self, doing: &'static str, error: ErrorCode, now: Instant) -> Next {
+        match error {
+            ErrorCode::REBALANCE_IN_PROGRESS => {
+                self.state = State::Rejoining;
+                self.rejoin = Some("another rebalance began".into());
+                Next::GoOn
+            }
+            ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => {
+                // No back-off here: finding the coordinator has its own.
+                self.state = State::Rejoining;
+                self.rejoin = Some("the coordinator has moved".into());
+                Next::FindCoordinator
+            }
+            error => {
+                self.retry(now);
+                match error {
+                    ErrorCode::FENCED_INSTANCE_ID => Next::Fail(Error::Fenced),
+                    error if error.is_retriable() => Next::GoOn,
+                    code => Next::Fail(Error::Broker { doing, code }),
+                }
+            }
+        }
+    }
+
+    fn retry(&mut self, now: Instant) {
+        self.state = State::Rejoining;
+        self.rejoin = Some("the last attempt to join failed".into());
+        self.retry_at = Some(now + self.settings.retry_backoff);
+    }
+
+    fn assignor(&self, name: &str) -> Option<&dyn Assignor> {
+        self.assignors.iter().find(|assignor| assignor.name() == name).map(|assignor| &**assignor)
+    }
+}
+
+/// What JoinGroup's answer tells the leader of a member.
+fn member(member: &JoinGroupResponseMember) -> Result<Member, ErrorCode> {
+    let (_, subscription) = ConsumerProtocolSubscription::from_blob(&member.metadata)
+        .map_err(|_| ErrorCode::INCONSISTENT_GROUP_PROTOCOL)?;
+    let owned = subscription.owned_partitions.into_iter();
+    Ok(Member {
+        member_id: member.member_id.to_string(),
+        group_instance_id: member.group_instance_id.as_ref().map(Str::to_string),
+        topics: subscription.topics.iter().map(Str::to_string).collect(),
+        owned_partitions: owned.map(|owned| (owned.topic.to_string(), owned.partitions)).collect(),
+        generation_id: subscription.generation_id,
+        rack_id: subscription.rack_id.map(|rack| rack.to_string()),
+        user_data: subscription.user_data,
+    })
+}
+
+fn by_topic(partitions: &BTreeSet<TopicPartition>) -> Vec<TopicPartitions> {
+    let mut topics: Vec<TopicPartitions> = Vec::new();
+    for TopicPartition { topic, partition } in partitions {
+        match topics.last_mut().filter(|last| last.topic == *topic) {
+            Some(last) => last.partitions.push(*partition),
+            None => topics.push(TopicPartitions::new(topic.clone(), vec![*partition])),
+        }
+    }
+    topics
+}
+
+fn truncated(reason: &str) -> &str {
+    let end = (0..=reason.len().min(REASON_LIMIT)).rev().find(|end| reason.is_char_boundary(*end));
+    &reason[..end.unwrap_or(0)]
+}
+
+fn as_ms(time: Duration) -> i32 {
+    i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
+}

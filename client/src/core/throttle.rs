@@ -1,0 +1,54 @@
+//! How long a broker wants to be left alone (T25).
+//!
+//! When a client is over its quota the broker says for how long to hold back. It used to hold the answer back itself for
+//! that time; since KIP-219 it answers at once and the client does the waiting, from a version on that is different for
+//! each API.
+
+use std::time::Duration;
+
+use milena_protocol::ResponseBody;
+
+/// How long nothing may be sent on the connection on which this answer came.
+pub fn hold_back(body: &ResponseBody, version: i16) -> Duration {
+    let (since, ms) = match body {
+        ResponseBody::Produce(b) => (6, b.throttle_time_ms),
+        ResponseBody::Fetch(b) => (8, b.throttle_time_ms),
+        ResponseBody::ListOffsets(b) => (3, b.throttle_time_ms),
+        ResponseBody::Metadata(b) => (6, b.throttle_time_ms),
+        ResponseBody::OffsetCommit(b) => (4, b.throttle_time_ms),
+        ResponseBody::OffsetFetch(b) => (4, b.throttle_time_ms),
+        ResponseBody::FindCoordinator(b) => (2, b.throttle_time_ms),
+        ResponseBody::JoinGroup(b) => (3, b.throttle_time_ms),
+        ResponseBody::Heartbeat(b) => (2, b.throttle_time_ms),
+        ResponseBody::LeaveGroup(b) => (2, b.throttle_time_ms),
+        ResponseBody::SyncGroup(b) => (2, b.throttle_time_ms),
+        ResponseBody::ApiVersions(b) => (2, b.throttle_time_ms),
+        _ => return Duration::ZERO,
+    };
+    if version < since { Duration::ZERO } else { Duration::from_millis(ms.max(0) as u64) }
+}
+
+#[cfg(test)]
+mod tests {
+    use milena_protocol::messages::{FetchResponse, OffsetForLeaderEpochResponse};
+
+    use super::*;
+
+    #[test]
+    fn t25_an_answer_of_a_version_whose_broker_waits_itself_holds_nothing_back() {
+        let mut fetch = FetchResponse::default();
+        fetch.throttle_time_ms = 250;
+        let body = ResponseBody::Fetch(fetch);
+        assert_eq!(hold_back(&body, 8), Duration::from_millis(250));
+        assert_eq!(hold_back(&body, 7), Duration::ZERO);
+        let other = ResponseBody::OffsetForLeaderEpoch(OffsetForLeaderEpochResponse::default());
+        assert_eq!(hold_back(&other, 4), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_negative_time_is_none() {
+        let mut fetch = FetchResponse::default();
+        fetch.throttle_time_ms = -1;
+        assert_eq!(hold_back(&ResponseBody::Fetch(fetch), 8), Duration::ZERO);
+    }
+}

@@ -1,0 +1,143 @@
+//! What can go wrong with a consumer.
+
+use std::fmt;
+use std::time::Duration;
+
+use milena_protocol::ErrorCode;
+
+use crate::config::ConfigError;
+use crate::core::fetch_report::FetchError;
+use crate::delivery::CorruptRecords;
+
+/// Why a call to a consumer failed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration cannot be used.
+    Config(ConfigError),
+    /// No broker could be reached since the consumer was made; tells why the last attempt failed.
+    Unreachable {
+        /// The address that was tried last, as in `host:9092`.
+        address: String,
+        /// What happened there.
+        cause: String,
+    },
+    /// The call was not through in time.
+    Timeout {
+        /// What it was doing, as in "committing offsets".
+        doing: &'static str,
+        /// How long it had.
+        after: Duration,
+    },
+    /// A broker refused.
+    Broker {
+        /// What it refused, as in "joining the group".
+        doing: &'static str,
+        /// Its reason.
+        code: ErrorCode,
+    },
+    /// A broker does not speak any version of an API that milena knows.
+    Unsupported {
+        /// The API's name.
+        api: &'static str,
+    },
+    /// The group is changing hands (Kafka's `RebalanceInProgressException`): nothing was committed. Poll, then
+    /// commit again what this consumer still has.
+    RebalanceInProgress,
+    /// This consumer is no longer in its group (Kafka's `CommitFailedException`): others may have its partitions, and
+    /// nothing was committed. Poll to join again.
+    CommitFailed,
+    /// Another consumer has taken over this `group.instance.id` (KIP-345). This one is to be closed.
+    Fenced,
+    /// The call needs a `group.id`, and the configuration has none.
+    NoGroup,
+    /// The consumer does not have that partition.
+    NotAssigned {
+        /// Its topic.
+        topic: String,
+        /// Its number.
+        partition: i32,
+    },
+    /// A partition cannot be read.
+    Fetch(FetchError),
+    /// Records cannot be read: they are broken, or their compression is not known.
+    Records(CorruptRecords),
+    /// [`Wakeup::wakeup`](crate::Wakeup::wakeup) was called.
+    Wakeup,
+    /// The consumer is closed, or its runtime is.
+    Closed,
+}
+
+impl Error {
+    /// Whether the same call can succeed later without anything else being done.
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Error::Unreachable { .. } | Error::Timeout { .. } | Error::RebalanceInProgress => true,
+            Error::Wakeup => true,
+            Error::Broker { code, .. } => code.is_retriable(),
+            Error::Fetch(error) => error.is_retriable(),
+            Error::Records(error) => error.is_retriable(),
+            _ => false,
+        }
+    }
+
+    /// The broker's error code, where it is one that the broker gave.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Error::Broker { code, .. } => Some(*code),
+            Error::RebalanceInProgress => Some(ErrorCode::REBALANCE_IN_PROGRESS),
+            Error::Fenced => Some(ErrorCode::FENCED_INSTANCE_ID),
+            Error::Fetch(error) => error.code(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Config(error) => error.fmt(f),
+            Error::Unreachable { address, cause } => {
+                write!(f, "no broker can be reached; {address}: {cause}")
+            }
+            Error::Timeout { doing, after } => write!(f, "{doing} was not done after {after:?}"),
+            Error::Broker { doing, code } => write!(f, "{doing}: {code}"),
+            Error::Unsupported { api } => {
+                write!(f, "the broker speaks no version of {api} that milena knows")
+            }
+            Error::RebalanceInProgress => f.write_str("the group is rebalancing, and nothing was committed"),
+            Error::CommitFailed => {
+                f.write_str("this consumer is no longer in its group, and nothing was committed")
+            }
+            Error::Fenced => f.write_str("another consumer has the same group.instance.id"),
+            Error::NoGroup => f.write_str("group.id is not set"),
+            Error::NotAssigned { topic, partition } => {
+                write!(f, "{topic}-{partition} is not assigned to this consumer")
+            }
+            Error::Fetch(error) => error.fmt(f),
+            Error::Records(error) => error.fmt(f),
+            Error::Wakeup => f.write_str("woken up"),
+            Error::Closed => f.write_str("the consumer is closed"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Error::Config(error)
+    }
+}
+
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
+        Error::Fetch(error)
+    }
+}
+
+impl From<CorruptRecords> for Error {
+    fn from(error: CorruptRecords) -> Self {
+        Error::Records(error)
+    }
+}
