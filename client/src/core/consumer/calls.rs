@@ -193,14 +193,14 @@ impl Core {
         {
             group.commits.push(Commit { why: Why::Handover, offsets, asked: now, deadline });
         }
-        self.closing = Some(Closing { call: Some(call), deadline, leaving: false, finished: false });
+        self.closing = Some(Closing::new(Some(call), now, deadline));
     }
 
     /// What was delivered last may not have been processed, so nothing is committed.
     pub(super) fn abandoned(&mut self, now: Instant) {
         self.polling = None;
         let deadline = now + ABANDONED;
-        self.closing.get_or_insert(Closing { call: None, deadline, leaving: false, finished: false });
+        self.closing.get_or_insert(Closing::new(None, now, deadline));
     }
 }
 

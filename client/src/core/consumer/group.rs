@@ -482,8 +482,14 @@ impl Core {
         if std::mem::replace(&mut closing.finished, true) {
             return;
         }
+        let after = closing.deadline - closing.asked;
+        let is_uncommitted = self.group.as_ref().is_some_and(|group| !group.commits.is_empty());
+        let error = closing
+            .error
+            .take()
+            .or_else(|| is_uncommitted.then_some(Error::Timeout { doing: "committing offsets", after }));
         if let Some(call) = closing.call {
-            self.answer(call, Ok(Answer::Done));
+            self.answer(call, error.map_or(Ok(Answer::Done), Err));
         }
     }
 

@@ -96,9 +96,19 @@ struct PositionAsked {
 struct Closing {
     /// `None` when the application has just gone away.
     call: Option<CallId>,
+    asked: Instant,
     deadline: Instant,
+    /// The LeaveGroup is on its way.
     leaving: bool,
+    /// Why the last commit failed, if it did.
+    error: Option<Error>,
     finished: bool,
+}
+
+impl Closing {
+    fn new(call: Option<CallId>, asked: Instant, deadline: Instant) -> Self {
+        Closing { call, asked, deadline, leaving: false, error: None, finished: false }
+    }
 }
 
 impl Core {

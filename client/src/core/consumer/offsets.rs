@@ -114,6 +114,9 @@ impl Core {
             }
             (Why::Background, Err(Error::Fenced)) => self.fail(Error::Fenced),
             (Why::Background | Why::Auto | Why::Handover, Err(error)) => {
+                if let Some(closing) = &mut self.closing {
+                    closing.error = Some(error.clone());
+                }
                 self.outbox.push_back(Action::Update(Update::CommitFailed(error)));
             }
         }

@@ -1,0 +1,103 @@
+//! What the tests share: a broker, consumers, and what was read.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use milena_client::{Config, Consumer, OffsetReset};
+use milena_testdata::{Kafka, Version};
+
+/// How long anything may take here.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one poll may.
+pub const POLL: Duration = Duration::from_millis(500);
+
+/// The broker of all tests that do nothing to it.
+pub fn shared_kafka() -> &'static Kafka {
+    static KAFKA: OnceLock<Kafka> = OnceLock::new();
+    KAFKA.get_or_init(|| Kafka::start(Version::V4_3_1).unwrap())
+}
+
+/// A member of a group that begins with the first record, and hears quickly of what happens in its group.
+pub fn config(kafka: &Kafka, group: &str) -> Config {
+    let config = Config::new(&kafka.bootstrap()).unwrap();
+    config
+        .group_id(group)
+        .auto_offset_reset(OffsetReset::Earliest)
+        .heartbeat_interval(Duration::from_millis(200))
+}
+
+pub async fn subscribed(config: Config, topic: &str) -> Consumer {
+    let mut consumer = Consumer::new(config).unwrap();
+    consumer.subscribe([topic]).await.unwrap();
+    consumer
+}
+
+/// The records that were read: values by partition and offset.
+#[derive(Default)]
+pub struct Seen {
+    values: BTreeMap<(i32, i64), Vec<u8>>,
+    /// Records that came more than once.
+    pub repeated: usize,
+}
+
+impl Seen {
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (i32, i64, &[u8])> {
+        self.values.iter().map(|((partition, offset), value)| (*partition, *offset, value.as_slice()))
+    }
+
+    /// Polls a consumer once.
+    pub async fn poll(&mut self, consumer: &mut Consumer) {
+        for record in &consumer.poll(POLL).await.unwrap() {
+            let value = record.value().unwrap().to_vec();
+            let before = self.values.insert((record.partition(), record.offset()), value);
+            self.repeated += usize::from(before.is_some());
+        }
+    }
+}
+
+/// Polls the consumers, all at a time, until `done` says so.
+pub async fn poll_until(
+    consumers: &mut [Consumer],
+    seen: &mut Seen,
+    what: &str,
+    done: impl Fn(&[Consumer], &Seen) -> bool,
+) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done(consumers, seen) {
+        assert!(Instant::now() < deadline, "{what}: not yet, with {} records", seen.len());
+        let polls = join_all(consumers.iter_mut().map(async |consumer| {
+            let mut seen = Seen::default();
+            seen.poll(consumer).await;
+            seen
+        }));
+        for Seen { values, repeated } in polls.await {
+            let (before, came) = (seen.values.len(), values.len());
+            seen.values.extend(values);
+            seen.repeated += repeated + before + came - seen.values.len();
+        }
+    }
+}
+
+/// Reads until there are so many different records.
+pub async fn read(consumer: &mut Consumer, records: usize) -> Seen {
+    let mut seen = Seen::default();
+    read_on(consumer, &mut seen, records).await;
+    seen
+}
+
+/// Reads on until there are so many different records.
+pub async fn read_on(consumer: &mut Consumer, seen: &mut Seen, records: usize) {
+    let consumers = std::slice::from_mut(consumer);
+    poll_until(consumers, seen, "reading", |_, seen| seen.len() >= records).await;
+}
+
+/// The offsets that the group has committed, as Kafka's own tool shows them, in the order of the partitions.
+pub fn committed(kafka: &Kafka, group: &str) -> Vec<Option<i64>> {
+    kafka.group_offsets(group).unwrap().iter().map(|offset| offset.committed).collect()
+}

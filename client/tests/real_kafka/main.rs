@@ -1,0 +1,8 @@
+//! The consumer against a real Kafka: what an application sees.
+//!
+//! Tests that leave their broker alone share one, each with topics and groups of its own.
+
+mod common;
+mod failures;
+mod groups;
+mod offsets;

@@ -1,0 +1,154 @@
+//! Where reading begins and ends: commits, resets, seeks.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use milena_client::{Config, Consumer, Error, FetchError, OffsetAndMetadata, OffsetReset, TopicPartition};
+
+use crate::common::{PATIENCE, POLL, committed, config, read, shared_kafka, subscribed};
+
+#[tokio::test]
+async fn one_consumer_reads_every_record_once_and_commits_the_ends() {
+    let kafka = shared_kafka();
+    kafka.create_topic("once", 6).unwrap();
+    kafka.fill("once", 6_000).unwrap();
+    let mut consumer = subscribed(config(kafka, "once"), "once").await;
+
+    let seen = read(&mut consumer, 6_000).await;
+
+    assert_eq!(seen.repeated, 0);
+    for (partition, offset, value) in seen.iter() {
+        assert_eq!(value, format!("value-{}", offset * 6 + i64::from(partition)).as_bytes());
+    }
+    assert_eq!(consumer.lag().await.unwrap(), Some(0));
+    consumer.close(PATIENCE).await.unwrap();
+    assert_eq!(committed(kafka, "once"), [Some(1_000); 6]);
+}
+
+#[tokio::test]
+async fn a_group_goes_on_where_it_committed_and_not_where_it_read() {
+    let kafka = shared_kafka();
+    kafka.create_topic("resume", 1).unwrap();
+    kafka.fill("resume", 100).unwrap();
+    let config = || config(kafka, "resume").enable_auto_commit(false).max_poll_records(10_usize);
+    let partition = TopicPartition::new("resume", 0);
+
+    let mut first = subscribed(config(), "resume").await;
+    read(&mut first, 10).await;
+    first.commit_sync().await.unwrap();
+    read(&mut first, 20).await;
+    first.close(PATIENCE).await.unwrap();
+
+    let mut second = subscribed(config(), "resume").await;
+    let seen = read(&mut second, 90).await;
+    assert_eq!(seen.iter().next().map(|(_, offset, _)| offset), Some(10));
+    let mut chosen = OffsetAndMetadata::new(50);
+    chosen.metadata = "halfway".into();
+    second.commit_sync_offsets([(partition.clone(), chosen.clone())].into()).await.unwrap();
+    let found = second.committed([partition.clone()]).await.unwrap();
+    assert_eq!(found[&partition], Some(chosen));
+    second.close(PATIENCE).await.unwrap();
+    assert_eq!(committed(kafka, "resume"), [Some(50)]);
+}
+
+#[tokio::test]
+async fn commits_in_the_background_arrive_with_those_that_are_waited_for_behind_them() {
+    let kafka = shared_kafka();
+    kafka.create_topic("background", 1).unwrap();
+    kafka.fill("background", 100).unwrap();
+    let config = config(kafka, "background").enable_auto_commit(false).max_poll_records(10_usize);
+    let mut consumer = subscribed(config, "background").await;
+    for _ in 0..3 {
+        read(&mut consumer, 10).await;
+        consumer.commit_async().await.unwrap();
+    }
+    consumer.commit_sync_offsets([].into()).await.unwrap();
+    assert_eq!(consumer.notices().filter(|notice| format!("{notice:?}").contains("Commit")).count(), 0);
+    assert_eq!(committed(kafka, "background"), [Some(30)]);
+}
+
+#[tokio::test]
+async fn without_a_commit_the_reset_policy_decides() {
+    let kafka = shared_kafka();
+    kafka.create_topic("reset", 2).unwrap();
+    kafka.fill("reset", 100).unwrap();
+
+    let mut latest =
+        subscribed(config(kafka, "reset-latest").auto_offset_reset(OffsetReset::Latest), "reset").await;
+    let mut none =
+        subscribed(config(kafka, "reset-none").auto_offset_reset(OffsetReset::None), "reset").await;
+    let deadline = Instant::now() + PATIENCE;
+    while latest.assignment().len() < 2 {
+        assert!(Instant::now() < deadline);
+        assert!(latest.poll(POLL).await.unwrap().is_empty());
+    }
+    assert_eq!(latest.position(&TopicPartition::new("reset", 1)).await.unwrap(), 50);
+    let error = loop {
+        assert!(Instant::now() < deadline);
+        match none.poll(POLL).await {
+            Ok(records) => assert!(records.is_empty()),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::Fetch(FetchError::NoOffset { .. })), "{error}");
+
+    kafka.fill("reset", 10).unwrap();
+    let seen = read(&mut latest, 10).await;
+    assert!(seen.iter().all(|(_, offset, _)| offset >= 50));
+}
+
+#[tokio::test]
+async fn seek_goes_back_and_pause_holds_back() {
+    let kafka = shared_kafka();
+    kafka.create_topic("seek", 2).unwrap();
+    kafka.fill("seek", 100).unwrap();
+    let mut consumer = subscribed(config(kafka, "seek"), "seek").await;
+    read(&mut consumer, 100).await;
+    let [zero, one] = [0, 1].map(|partition| TopicPartition::new("seek", partition));
+
+    consumer.pause([one.clone()]).await.unwrap();
+    consumer.seek(&zero, 40).await.unwrap();
+    consumer.seek(&one, 45).await.unwrap();
+    assert_eq!(consumer.lag().await.unwrap(), Some(15));
+    let seen = read(&mut consumer, 10).await;
+    assert!(seen.iter().all(|(partition, offset, _)| partition == 0 && offset >= 40));
+    assert!(consumer.poll(POLL).await.unwrap().is_empty(), "the other one is paused");
+
+    consumer.resume([one]).await.unwrap();
+    let seen = read(&mut consumer, 5).await;
+    let partitions: BTreeSet<i32> = seen.iter().map(|(partition, ..)| partition).collect();
+    assert_eq!(partitions, [1].into());
+    let stranger = consumer.seek(&TopicPartition::new("seek", 7), 0).await.unwrap_err();
+    assert_eq!(stranger.to_string(), "seek-7 is not assigned to this consumer");
+}
+
+#[tokio::test]
+async fn a15_a_poll_that_is_dropped_loses_nothing() {
+    let kafka = shared_kafka();
+    kafka.create_topic("dropped", 3).unwrap();
+    kafka.fill("dropped", 3_000).unwrap();
+    let mut consumer = subscribed(config(kafka, "dropped"), "dropped").await;
+    let mut offsets = BTreeSet::new();
+    let deadline = Instant::now() + PATIENCE;
+    let mut patience = Duration::from_micros(1);
+    while offsets.len() < 3_000 {
+        assert!(Instant::now() < deadline, "{} records", offsets.len());
+        match tokio::time::timeout(patience, consumer.poll(POLL)).await {
+            Err(_) => patience = (patience * 3 / 2).min(Duration::from_millis(20)),
+            Ok(records) => {
+                for record in &records.unwrap() {
+                    assert!(offsets.insert((record.partition(), record.offset())), "a record came twice");
+                }
+            }
+        }
+    }
+    consumer.close(PATIENCE).await.unwrap();
+    assert_eq!(committed(kafka, "dropped"), [Some(1_000); 3]);
+}
+
+#[tokio::test]
+async fn without_a_group_there_is_nothing_to_subscribe_with() {
+    let mut consumer = Consumer::new(Config::new("127.0.0.1:1").unwrap()).unwrap();
+    assert_eq!(consumer.subscribe(["t"]).await, Err(Error::NoGroup));
+    assert_eq!(consumer.commit_sync().await, Err(Error::NoGroup));
+}
