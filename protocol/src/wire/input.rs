@@ -16,14 +16,27 @@ pub struct Input<'a> {
     pub rest: &'a [u8],
     /// The whole frame: strings and blobs are slices of it, not copies.
     pub(super) frame: &'a Bytes,
-    // As wide as they are so that an `Input` has no padding: compilers move what lies behind padding in odd pieces,
-    // which costs more than the parsing does.
-    version: i32,
-    flexible: u32,
+    mode: Mode,
+}
+
+/// The version, and whether it is flexible in the bit above.
+///
+/// One word, so that an `Input` is nothing but words: a compiler moves smaller fields, or what lies behind padding, in
+/// odd pieces, which costs more than the parsing does.
+#[derive(Clone, Copy, Debug)]
+struct Mode(u64);
+
+impl Mode {
+    const FLEXIBLE: u64 = 1 << 16;
 }
 
 /// What a parser gives back: the rest of the input and the value, or a [`Flaw`].
 pub type Parsed<'a, T> = IResult<Input<'a>, T, Flaw>;
+
+/// What a parser that is called rather than inlined gives back: of its input only what it did not read.
+///
+/// The rest of an [`Input`] never changes, and so need not travel through memory.
+pub(super) type Split<'a, T> = Result<(&'a [u8], T), nom::Err<Flaw>>;
 
 /// Why a parser gave up and where; [`DecodeError`](crate::DecodeError) adds which message it was.
 ///
@@ -41,24 +54,25 @@ pub(crate) struct FlawDetails {
 impl<'a> Input<'a> {
     /// The whole of `frame`, as a message of `version`.
     pub fn new(frame: &'a Bytes, version: i16, flexible: bool) -> Self {
-        Input { rest: frame, frame, version: version.into(), flexible: flexible.into() }
+        let flexible = if flexible { Mode::FLEXIBLE } else { 0 };
+        Input { rest: frame, frame, mode: Mode(u64::from(version as u16) | flexible) }
     }
 
     /// The version of the message that is read.
     #[inline(always)]
     pub fn version(&self) -> i16 {
-        self.version as i16
+        self.mode.0 as i16
     }
 
     /// Whether this version has compact lengths and tagged fields (KIP-482).
     #[inline(always)]
     pub fn is_flexible(&self) -> bool {
-        self.flexible != 0
+        self.mode.0 & Mode::FLEXIBLE != 0
     }
 
     /// The same input, read with lengths that are not compact.
     pub(crate) fn plain(self) -> Self {
-        Input { flexible: 0, ..self }
+        Input { mode: Mode(self.mode.0 & !Mode::FLEXIBLE), ..self }
     }
 
     /// How many bytes of the frame lie before the unread ones.
@@ -80,9 +94,15 @@ impl<'a> Input<'a> {
     }
 
     /// Fails here. There is no way back from a failure: every alternative was decided by the version.
-    #[cold]
+    // Inlined down to the `Err`, so that a compiler sees that no value comes of it.
+    #[inline(always)]
     pub(crate) fn fail<T>(self, kind: DecodeErrorKind) -> Parsed<'a, T> {
-        Err(nom::Err::Failure(Flaw(Box::new(FlawDetails { kind, offset: self.offset(), field: None }))))
+        Err(self.flaw(kind))
+    }
+
+    #[cold]
+    pub(super) fn flaw(self, kind: DecodeErrorKind) -> nom::Err<Flaw> {
+        nom::Err::Failure(Flaw(Box::new(FlawDetails { kind, offset: self.offset(), field: None })))
     }
 
     /// Takes `N` bytes, as a number has them.
@@ -103,7 +123,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    #[cold]
+    #[inline(always)]
     pub(crate) fn truncated<T>(self, needed: usize) -> Parsed<'a, T> {
         self.fail(DecodeErrorKind::Truncated { needed, left: self.rest.len() })
     }
@@ -129,7 +149,10 @@ pub fn field_or<'a, T>(
 ) -> impl FnOnce(Input<'a>) -> Parsed<'a, T> {
     move |i| {
         if versions.contains(&i.version()) {
-            parser(i).map_err(|flaw| in_field(name, flaw))
+            match parser(i) {
+                Ok((after, value)) => Ok((i.at(after.rest), value)),
+                Err(flaw) => Err(in_field(name, flaw)),
+            }
         } else {
             Ok((i, default))
         }

@@ -4,6 +4,7 @@ use std::ops::RangeBounds;
 
 use bytes::Bytes;
 
+use super::input::Split;
 use super::{Input, Parsed, Str, Uuid};
 use crate::ErrorCode;
 use crate::error::DecodeErrorKind;
@@ -98,13 +99,19 @@ pub fn string(i: Input<'_>) -> Parsed<'_, Str> {
 /// NULLABLE_STRING or COMPACT_NULLABLE_STRING
 #[inline(always)]
 pub fn nullable_string(i: Input<'_>) -> Parsed<'_, Option<Str>> {
+    let (rest, text) = text(i)?;
+    Ok((i.at(rest), text))
+}
+
+#[inline(never)]
+fn text(i: Input<'_>) -> Split<'_, Option<Str>> {
     let (text, length) = if i.is_flexible() { compact_length(i)? } else { length16(i)? };
-    let Some(length) = length else { return Ok((text, None)) };
+    let Some(length) = length else { return Ok((text.rest, None)) };
     let (rest, bytes) = text.take(length)?;
-    if std::str::from_utf8(bytes).is_err() {
-        return text.fail(DecodeErrorKind::InvalidUtf8);
+    match Str::part_of(i.frame, bytes) {
+        Some(value) => Ok((rest.rest, Some(value))),
+        None => Err(text.flaw(DecodeErrorKind::InvalidUtf8)),
     }
-    Ok((rest, Some(Str::checked(i.share(bytes)))))
 }
 
 /// A NULLABLE_STRING that is never compact, as the client id in a request header: a broker must be able to read it
@@ -144,21 +151,28 @@ pub fn nullable_array<'a, T>(
     element: impl Fn(Input<'a>) -> Parsed<'a, T>,
 ) -> impl Fn(Input<'a>) -> Parsed<'a, Option<Vec<T>>> {
     move |i| {
-        let (mut rest, count) = length(i)?;
-        let Some(count) = count else { return Ok((rest, None)) };
-        let left = rest.rest.len();
-        if count > left {
-            return i.fail(DecodeErrorKind::TooManyElements { count, left });
-        }
-        let affordable = left * RESERVED_PER_BYTE / size_of::<T>().max(1);
-        let mut elements = Vec::with_capacity(count.min(affordable));
-        for _ in 0..count {
-            let (after, value) = element(rest)?;
-            elements.push(value);
-            rest = after;
-        }
-        Ok((rest, Some(elements)))
+        let (rest, elements) = elements(i, &element)?;
+        Ok((i.at(rest), elements))
     }
+}
+
+/// The elements of an array, and what follows them.
+#[inline(never)]
+fn elements<'a, T>(i: Input<'a>, element: impl Fn(Input<'a>) -> Parsed<'a, T>) -> Split<'a, Option<Vec<T>>> {
+    let (mut rest, count) = length(i)?;
+    let Some(count) = count else { return Ok((rest.rest, None)) };
+    let left = rest.rest.len();
+    if count > left {
+        return Err(i.flaw(DecodeErrorKind::TooManyElements { count, left }));
+    }
+    let affordable = left * RESERVED_PER_BYTE / size_of::<T>().max(1);
+    let mut elements = Vec::with_capacity(count.min(affordable));
+    for _ in 0..count {
+        let (after, value) = element(rest)?;
+        elements.push(value);
+        rest = rest.at(after.rest);
+    }
+    Ok((rest.rest, Some(elements)))
 }
 
 /// What `parser` reads, where null is refused outside of `versions`.

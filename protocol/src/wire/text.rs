@@ -20,9 +20,14 @@ impl Str {
         Str(Bytes::from_static(text.as_bytes()))
     }
 
-    /// Bytes that a parser has found to be UTF-8.
-    pub(crate) fn checked(bytes: Bytes) -> Self {
-        Str(bytes)
+    /// A slice of `frame`, if it is UTF-8.
+    #[inline]
+    pub(super) fn part_of(frame: &Bytes, text: &[u8]) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Str::default());
+        }
+        let is_utf8 = text.is_ascii() || std::str::from_utf8(text).is_ok();
+        is_utf8.then(|| Str(frame.slice_ref(text)))
     }
 
     /// The text.
