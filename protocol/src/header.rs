@@ -94,7 +94,7 @@ impl Wire for PlainString {
     }
 
     fn encode(&self, o: &mut impl Output) {
-        o.plain_string(self.0.as_deref());
+        o.plain_string(self.0.as_ref());
     }
 }
 

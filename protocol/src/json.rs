@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::message::{Message, check_writable, is_flexible};
-use crate::wire::{Output, TagWriter, TaggedFields, Uuid, Wire, Writer};
+use crate::wire::{Output, Str, TagWriter, TaggedFields, Uuid, Wire, Writer};
 
 /// Every message, to and from JSON (feature `serde`).
 ///
@@ -84,18 +84,21 @@ fn read<M: Message>(json: &Value, version: i16) -> Result<M, JsonError> {
     let error = |path: String, problem: String| JsonError { message: M::NAME, version, path, problem };
     check_writable::<M>(version).map_err(|e| error(String::new(), e.to_string()))?;
     let mut bytes = BytesMut::new();
-    let mut out = JsonReader {
-        node: json,
-        path: Vec::new(),
-        seen: Vec::new(),
-        writer: Writer::new(&mut bytes, version, is_flexible::<M>(version)),
-        problem: None,
+    let (problem, finished) = {
+        let mut out = JsonReader {
+            node: json,
+            path: Vec::new(),
+            seen: Vec::new(),
+            writer: Writer::new(&mut bytes, version, is_flexible::<M>(version)),
+            problem: None,
+        };
+        out.transcode(&M::default());
+        (out.problem, out.writer.finish())
     };
-    out.transcode(&M::default());
-    if let Some((path, problem)) = out.problem {
+    if let Some((path, problem)) = problem {
         return Err(error(path, problem));
     }
-    out.writer.finish().map_err(|(field, kind)| {
+    finished.map_err(|(field, kind)| {
         let refused = EncodeError { message: M::NAME, version, field, kind };
         error(String::new(), refused.to_string())
     })?;
@@ -164,12 +167,12 @@ impl Output for JsonWriter {
         self.set(value.to_string());
     }
 
-    fn string(&mut self, value: Option<&str>) {
-        self.set(value);
+    fn string(&mut self, value: Option<&Str>) {
+        self.set(value.map(Str::as_str));
     }
 
-    fn plain_string(&mut self, value: Option<&str>) {
-        self.set(value);
+    fn plain_string(&mut self, value: Option<&Str>) {
+        self.set(value.map(Str::as_str));
     }
 
     fn bytes(&mut self, value: Option<&[u8]>) {
@@ -336,14 +339,14 @@ impl Output for JsonReader<'_, '_> {
         }
     }
 
-    fn string(&mut self, _: Option<&str>) {
-        let text = self.text();
-        self.writer.string(text);
+    fn string(&mut self, _: Option<&Str>) {
+        let text = self.text().map(Str::from);
+        self.writer.string(text.as_ref());
     }
 
-    fn plain_string(&mut self, _: Option<&str>) {
-        let text = self.text();
-        self.writer.plain_string(text);
+    fn plain_string(&mut self, _: Option<&Str>) {
+        let text = self.text().map(Str::from);
+        self.writer.plain_string(text.as_ref());
     }
 
     fn bytes(&mut self, _: Option<&[u8]>) {

@@ -67,7 +67,7 @@ primitives! {
     i64: int64, |v, o| o.int64(*v);
     Uuid: uuid, |v, o| o.uuid(v);
     Str: string, |v, o| o.string(Some(v));
-    Option<Str>: nullable_string, |v, o| o.string(v.as_deref());
+    Option<Str>: nullable_string, |v, o| o.string(v.as_ref());
     Bytes: bytes, |v, o| o.bytes(Some(v));
     Option<Bytes>: nullable_bytes, |v, o| o.bytes(v.as_deref());
     crate::ErrorCode: error_code, |v, o| o.int16(v.0);

@@ -3,11 +3,12 @@
 //! An encoder says *which* fields there are, in which versions; an [`Output`] says what becomes of them. [`Writer`]
 //! makes bytes of them; with the feature `serde`, the same walk makes JSON, and bytes of JSON.
 
+use std::mem;
 use std::ops::RangeBounds;
 
 use bytes::{BufMut, BytesMut};
 
-use super::{TagWriter, TaggedFields, Uuid, Wire};
+use super::{Str, TagWriter, TaggedFields, Uuid, Wire};
 use crate::error::EncodeErrorKind;
 
 /// Receives the fields of a message, in the order of the wire.
@@ -36,9 +37,9 @@ pub trait Output: Sized {
     /// UUID
     fn uuid(&mut self, value: &Uuid);
     /// STRING, compact or not; `None` is null.
-    fn string(&mut self, value: Option<&str>);
+    fn string(&mut self, value: Option<&Str>);
     /// NULLABLE_STRING that is never compact, as the client id of a request header.
-    fn plain_string(&mut self, value: Option<&str>);
+    fn plain_string(&mut self, value: Option<&Str>);
     /// BYTES or RECORDS, compact or not; `None` is null.
     fn bytes(&mut self, value: Option<&[u8]>);
     /// ARRAY, compact or not; `None` is null.
@@ -101,7 +102,9 @@ pub trait Output: Sized {
 
 /// The [`Output`] that writes bytes.
 pub struct Writer<'b> {
-    buffer: &'b mut BytesMut,
+    /// What is in `home` otherwise. As a writer's own its length can stay in a register from one field to the next.
+    buffer: BytesMut,
+    home: &'b mut BytesMut,
     version: i16,
     flexible: bool,
     refused: Option<(Option<&'static str>, EncodeErrorKind)>,
@@ -110,7 +113,7 @@ pub struct Writer<'b> {
 impl<'b> Writer<'b> {
     /// Appends a message of `version` to `buffer`.
     pub fn new(buffer: &'b mut BytesMut, version: i16, flexible: bool) -> Self {
-        Writer { buffer, version, flexible, refused: None }
+        Writer { buffer: mem::take(buffer), home: buffer, version, flexible, refused: None }
     }
 
     /// The first thing that could not be written: field and cause.
@@ -122,31 +125,44 @@ impl<'b> Writer<'b> {
     }
 
     /// The length of bytes or an array.
+    #[inline]
     pub(crate) fn length(&mut self, length: Option<usize>) {
-        let fits = length.is_none_or(|length| i32::try_from(length).is_ok());
-        if !fits {
-            self.refuse_value(EncodeErrorKind::TooLong { length: length.unwrap_or_default() });
+        if let Some(length) = length
+            && length > i32::MAX as usize
+        {
+            self.refuse_value(EncodeErrorKind::TooLong { length });
         }
-        match (self.flexible, length) {
-            (true, None) => self.uvarint(0),
-            (true, Some(length)) => self.uvarint((length as u32).wrapping_add(1)),
-            (false, None) => self.buffer.put_i32(-1),
-            (false, Some(length)) => self.buffer.put_i32(length as i32),
+        if self.flexible {
+            self.uvarint(length.map_or(0, |length| (length as u32).wrapping_add(1)));
+        } else {
+            self.buffer.put_i32(length.map_or(-1, |length| length as i32));
         }
     }
 
     /// Refuses the value of a field whose name the caller knows.
+    #[cold]
     fn refuse_value(&mut self, kind: EncodeErrorKind) {
         self.refused.get_or_insert((None, kind));
     }
 
     /// Kafka writes no string longer than an INT16 says, in compact form neither.
-    fn check_string(&mut self, value: Option<&str>) {
+    #[inline]
+    fn check_string(&mut self, value: Option<&Str>) {
         match value {
             Some(text) if text.len() > i16::MAX as usize => {
                 self.refuse_value(EncodeErrorKind::TooLong { length: text.len() });
             }
             _ => {}
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, value: Option<&Str>) {
+        // Many a string is empty, and a call that copies nothing is still a call.
+        if let Some(text) = value
+            && !text.is_empty()
+        {
+            self.buffer.put_slice(text.as_bytes());
         }
     }
 
@@ -178,7 +194,11 @@ impl<'b> Writer<'b> {
         self.patch_uvarint(position, size as u32);
     }
 
+    #[inline]
     fn uvarint(&mut self, value: u32) {
+        if value < 0x80 {
+            return self.buffer.put_u8(value as u8);
+        }
         let (bytes, length) = uvarint(value);
         self.buffer.put_slice(&bytes[..length]);
     }
@@ -190,6 +210,12 @@ impl<'b> Writer<'b> {
         self.buffer.put_bytes(0, length - 1);
         self.buffer.copy_within(position + 1..end, position + length);
         self.buffer[position..position + length].copy_from_slice(&bytes[..length]);
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        *self.home = mem::take(&mut self.buffer);
     }
 }
 
@@ -234,19 +260,21 @@ impl Output for Writer<'_> {
         self.buffer.put_slice(&value.0);
     }
 
-    fn string(&mut self, value: Option<&str>) {
+    #[inline]
+    fn string(&mut self, value: Option<&Str>) {
         if !self.flexible {
             return self.plain_string(value);
         }
         self.check_string(value);
-        self.length(value.map(str::len));
-        self.buffer.put_slice(value.unwrap_or_default().as_bytes());
+        self.length(value.map(Str::len));
+        self.text(value);
     }
 
-    fn plain_string(&mut self, value: Option<&str>) {
+    #[inline]
+    fn plain_string(&mut self, value: Option<&Str>) {
         self.check_string(value);
         self.buffer.put_i16(value.map_or(-1, |text| text.len() as i16));
-        self.buffer.put_slice(value.unwrap_or_default().as_bytes());
+        self.text(value);
     }
 
     fn bytes(&mut self, value: Option<&[u8]>) {
@@ -258,6 +286,15 @@ impl Output for Writer<'_> {
         self.length(elements.map(<[T]>::len));
         for element in elements.unwrap_or_default() {
             element.encode(self);
+        }
+    }
+
+    #[inline]
+    fn tagged_fields(&mut self, unknown: &TaggedFields) {
+        if !unknown.is_empty() {
+            self.tagged(unknown, |_| {});
+        } else if self.flexible {
+            self.buffer.put_u8(0);
         }
     }
 

@@ -35,6 +35,16 @@ impl Str {
         std::str::from_utf8(&self.0).expect("a Str is made of checked UTF-8 only")
     }
 
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no characters.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A copy with memory of its own.
     pub fn detached(&self) -> Self {
         Str(Bytes::copy_from_slice(&self.0))
