@@ -4,13 +4,15 @@
 //! said by clap, with exit code 2.
 
 mod apis;
+mod consume;
 mod failure;
 mod message;
 mod records;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::Failure;
 
@@ -24,6 +26,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Print the records of a topic, as a member of a group
+    Consume(consume::Args),
     /// Print a message of the protocol as JSON
     Decode(message::DecodeArgs),
     /// Write the message that JSON describes
@@ -36,6 +40,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Consume(args) => consume::run(args),
         Command::Decode(args) => message::decode(args),
         Command::Encode(args) => message::encode(args),
         Command::Records(args) => records::run(args),
@@ -50,4 +55,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends the command with exit code 2, as clap does for what it can tell by itself.
+fn usage(problem: impl std::fmt::Display) -> ! {
+    Cli::command().error(ErrorKind::ValueValidation, problem).exit()
 }

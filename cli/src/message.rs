@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
-use clap::{ArgGroup, CommandFactory, error::ErrorKind};
+use clap::ArgGroup;
 use milena_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use milena_protocol::{
     Api, Limits, Message, MessageJson, Pairing, Request, RequestBody, RequestHeader, Response, ResponseBody,
@@ -13,6 +13,7 @@ use milena_protocol::{
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, read};
+use crate::usage;
 
 /// Which message it is.
 #[derive(clap::Args)]
@@ -102,7 +103,7 @@ impl MessageArgs {
             let known = version.min(*ConsumerProtocolAssignment::VERSIONS.end());
             return message.to_json(known).map_err(Failure::of);
         }
-        let (api, version) = self.api()?;
+        let (api, version) = self.api();
         match (self.request, self.header) {
             (true, false) => {
                 let body = RequestBody::read(api.key(), version, bytes).map_err(Failure::of)?;
@@ -150,7 +151,7 @@ impl MessageArgs {
             let message = ConsumerProtocolAssignment::from_json(json, version).map_err(Failure::of)?;
             return message.to_blob(version).map_err(Failure::of);
         }
-        let (api, version) = self.api()?;
+        let (api, version) = self.api();
         let mut bytes = BytesMut::new();
         let body = if self.header {
             self.encode_header(api, version, part(json, "header")?, &mut bytes)?;
@@ -188,20 +189,15 @@ impl MessageArgs {
     }
 
     /// The API and its version, which clap has made sure are there.
-    fn api(&self) -> Result<(Api, i16), Failure> {
+    fn api(&self) -> (Api, i16) {
         let (key, version) = (self.api_key.unwrap_or_default(), self.api_version.unwrap_or_default());
-        let api = Api::from_key(key).ok_or_else(|| usage(format!("there is no API with the key {key}")))?;
+        let api = Api::from_key(key).unwrap_or_else(|| usage(format!("there is no API with the key {key}")));
         if !api.versions().contains(&version) {
             let (oldest, newest) = (api.versions().start().to_owned(), api.versions().end().to_owned());
             usage(format!("{api} has the versions {oldest} to {newest}, not {version}"));
         }
-        Ok((api, version))
+        (api, version)
     }
-}
-
-/// Ends the command with exit code 2, as clap does for what it can tell by itself.
-fn usage(problem: String) -> Failure {
-    crate::Cli::command().error(ErrorKind::ValueValidation, problem).exit()
 }
 
 /// A member of the JSON of a message with its header.
