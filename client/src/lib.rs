@@ -18,3 +18,8 @@ pub use core::topic_partition::TopicPartition;
 pub use delivery::CorruptRecords;
 pub use error::Error;
 pub use records::{Header, Headers, Iter, OwnedRecord, Record, Records, TimestampType};
+
+// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
