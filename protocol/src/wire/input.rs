@@ -100,9 +100,10 @@ impl<'a> Input<'a> {
         Err(self.flaw(kind))
     }
 
-    #[cold]
+    /// What is wrong here.
+    #[inline(always)]
     pub(super) fn flaw(self, kind: DecodeErrorKind) -> nom::Err<Flaw> {
-        nom::Err::Failure(Flaw(Box::new(FlawDetails { kind, offset: self.offset(), field: None })))
+        nom::Err::Failure(Flaw::new(kind, self.offset()))
     }
 
     /// Takes `N` bytes, as a number has them.
@@ -126,6 +127,14 @@ impl<'a> Input<'a> {
     #[inline(always)]
     pub(crate) fn truncated<T>(self, needed: usize) -> Parsed<'a, T> {
         self.fail(DecodeErrorKind::Truncated { needed, left: self.rest.len() })
+    }
+}
+
+impl Flaw {
+    // Not given the `Input`, which would have to be in memory for it.
+    #[cold]
+    fn new(kind: DecodeErrorKind, offset: usize) -> Self {
+        Flaw(Box::new(FlawDetails { kind, offset, field: None }))
     }
 }
 

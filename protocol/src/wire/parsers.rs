@@ -99,18 +99,15 @@ pub fn string(i: Input<'_>) -> Parsed<'_, Str> {
 /// NULLABLE_STRING or COMPACT_NULLABLE_STRING
 #[inline(always)]
 pub fn nullable_string(i: Input<'_>) -> Parsed<'_, Option<Str>> {
-    let (rest, text) = text(i)?;
-    Ok((i.at(rest), text))
-}
-
-#[inline(never)]
-fn text(i: Input<'_>) -> Split<'_, Option<Str>> {
     let (text, length) = if i.is_flexible() { compact_length(i)? } else { length16(i)? };
-    let Some(length) = length else { return Ok((text.rest, None)) };
+    let Some(length) = length else { return Ok((text, None)) };
     let (rest, bytes) = text.take(length)?;
+    if bytes.is_empty() {
+        return Ok((rest, Some(Str::default())));
+    }
     match Str::part_of(i.frame, bytes) {
-        Some(value) => Ok((rest.rest, Some(value))),
-        None => Err(text.flaw(DecodeErrorKind::InvalidUtf8)),
+        Some(value) => Ok((rest, Some(value))),
+        None => text.fail(DecodeErrorKind::InvalidUtf8),
     }
 }
 

@@ -21,11 +21,8 @@ impl Str {
     }
 
     /// A slice of `frame`, if it is UTF-8.
-    #[inline]
+    #[inline(never)]
     pub(super) fn part_of(frame: &Bytes, text: &[u8]) -> Option<Self> {
-        if text.is_empty() {
-            return Some(Str::default());
-        }
         let is_utf8 = text.is_ascii() || std::str::from_utf8(text).is_ok();
         is_utf8.then(|| Str(frame.slice_ref(text)))
     }
