@@ -76,7 +76,13 @@ pub fn run(args: Args) -> Result<(), Failure> {
 fn config(args: &Args) -> Result<Config, String> {
     let mut config = Config::new(&args.bootstrap).map_err(|e| e.to_string())?;
     let reset = if args.from_beginning { "earliest" } else { "latest" };
-    let options = [("group.id", args.group.as_str()), ("client.id", "milena"), ("auto.offset.reset", reset)];
+    let options = [
+        ("group.id", args.group.as_str()),
+        ("client.id", "milena"),
+        ("auto.offset.reset", reset),
+        // Whoever sits in front of it should not wait a minute to hear of a wrong port.
+        ("default.api.timeout.ms", "10000"),
+    ];
     let properties = args.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in options.into_iter().chain(properties) {
         config.set(name, value).map_err(|e| e.to_string())?;
