@@ -2,15 +2,11 @@
 //!
 //! A frame here is what the four bytes of length on the wire announce, without those four bytes.
 
-use std::ops::RangeInclusive;
+use bytes::{Bytes, BytesMut};
 
-use bytes::{BufMut, Bytes, BytesMut};
-
-#[cfg(feature = "serde")]
-use crate::MessageJson;
+use crate::body::{RequestBody, RequestMessage, ResponseBody, known};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
-use crate::message::{is_flexible, read_front, read_to_end};
-use crate::messages::*;
+use crate::message::{is_flexible, read_front};
 use crate::wire::{Input, Str};
 use crate::{Api, ErrorCode, Limits, Message, RequestHeader, ResponseHeader};
 
@@ -35,14 +31,6 @@ pub struct Request {
     pub header: RequestHeader,
     /// What is asked.
     pub body: RequestBody,
-}
-
-/// A message that asks something of a broker, and which message answers it.
-pub trait RequestMessage: Message + Into<RequestBody> {
-    /// The API that it belongs to.
-    const API: Api;
-    /// What a broker answers.
-    type Response: Message + Into<ResponseBody>;
 }
 
 impl Request {
@@ -72,7 +60,7 @@ impl Request {
         within(limits, RequestHeader::NAME, frame)?;
         let (body, header) = request_header(frame)?;
         let (key, version) = (header.request_api_key, header.request_api_version);
-        let body = RequestBody::parse(key, body_input(frame, body, key, version))?;
+        let body = RequestBody::parse(body, key, version)?;
         Ok(Request { header, body })
     }
 
@@ -160,7 +148,7 @@ impl Response {
             });
         }
         let body_version = body_version(api_key, api_version, body.rest);
-        let body = ResponseBody::parse(api_key, body_input(frame, body, api_key, body_version))?;
+        let body = ResponseBody::parse(body, api_key, body_version)?;
         Ok(Response { api_key, api_version, header, body })
     }
 
@@ -181,11 +169,6 @@ impl Response {
 fn body_version(key: i16, version: i16, body: &[u8]) -> i16 {
     let unsupported = ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes();
     if key == Api::ApiVersions.key() && body.starts_with(&unsupported) { 0 } else { version }
-}
-
-/// The API, if this version of it is known.
-fn known(key: i16, version: i16) -> Option<Api> {
-    Api::from_key(key).filter(|api| api.versions().contains(&version))
 }
 
 /// The header of a request, and where its body begins.
@@ -224,193 +207,4 @@ fn within(limits: &Limits, message: &'static str, frame: &Bytes) -> Result<(), D
 
 fn header_input<H: Message>(frame: &Bytes, version: i16) -> Input<'_> {
     Input::new(frame, version, is_flexible::<H>(version))
-}
-
-fn body_input<'a>(frame: &'a Bytes, after_header: Input<'a>, key: i16, version: i16) -> Input<'a> {
-    let flexible = Api::from_key(key).is_some_and(|api| api.is_flexible(version));
-    Input::new(frame, version, flexible).at(after_header.rest)
-}
-
-macro_rules! bodies {
-    ($($api:ident $request:ident $response:ident,)*) => {
-        /// What a request asks.
-        #[derive(Clone, Debug, PartialEq)]
-        #[non_exhaustive]
-        #[allow(clippy::large_enum_variant, reason = "a box would be one more allocation for each frame")]
-        pub enum RequestBody {
-            $(
-                #[doc = concat!("A ", stringify!($api), " request.")]
-                $api($request),
-            )*
-            /// A request that milena does not parse: all bytes after the client id.
-            Unknown(Bytes),
-        }
-
-        /// What a response answers.
-        #[derive(Clone, Debug, PartialEq)]
-        #[non_exhaustive]
-        pub enum ResponseBody {
-            $(
-                #[doc = concat!("A ", stringify!($api), " response.")]
-                $api($response),
-            )*
-            /// A response that milena does not parse: all bytes after the correlation id.
-            Unknown(Bytes),
-        }
-
-        impl RequestBody {
-            /// Parses a body without its header; `Unknown` where milena does not know the API or the version.
-            pub fn read(api_key: i16, version: i16, body: &Bytes) -> Result<Self, DecodeError> {
-                Self::parse(api_key, body_input(body, Input::new(body, version, false), api_key, version))
-            }
-
-            pub(crate) const fn is_parsed(api: Api) -> bool {
-                matches!(api, $(Api::$api)|*)
-            }
-
-            fn parse(key: i16, i: Input<'_>) -> Result<Self, DecodeError> {
-                match known(key, i.version()) {
-                    $(Some(Api::$api) => read_to_end(i).map(RequestBody::$api),)*
-                    _ => Ok(RequestBody::Unknown(i.share(i.rest))),
-                }
-            }
-
-            /// Appends the body alone to `into`; on an error nothing is appended.
-            pub fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
-                match self {
-                    $(RequestBody::$api(body) => body.write(version, into),)*
-                    RequestBody::Unknown(body) => {
-                        into.put_slice(body);
-                        Ok(())
-                    }
-                }
-            }
-
-            /// The body as Kafka's own JSON, see [`MessageJson`](crate::MessageJson); `None` for one that is not parsed.
-            #[cfg(feature = "serde")]
-            pub fn to_json(&self, version: i16) -> Result<Option<serde_json::Value>, EncodeError> {
-                match self {
-                    $(RequestBody::$api(body) => body.to_json(version).map(Some),)*
-                    RequestBody::Unknown(_) => Ok(None),
-                }
-            }
-
-            /// The body that Kafka's own JSON describes, see [`MessageJson`](crate::MessageJson); `None` for an API that is not
-            /// parsed.
-            #[cfg(feature = "serde")]
-            pub fn from_json(
-                api: Api,
-                json: &serde_json::Value,
-                version: i16,
-            ) -> Result<Option<Self>, crate::JsonError> {
-                match api {
-                    $(Api::$api => $request::from_json(json, version).map(|body| Some(RequestBody::$api(body))),)*
-                    _ => Ok(None),
-                }
-            }
-        }
-
-        impl ResponseBody {
-            /// Parses a body without its header; `Unknown` where milena does not know the API or the version.
-            pub fn read(api_key: i16, version: i16, body: &Bytes) -> Result<Self, DecodeError> {
-                Self::parse(api_key, body_input(body, Input::new(body, version, false), api_key, version))
-            }
-
-            fn parse(key: i16, i: Input<'_>) -> Result<Self, DecodeError> {
-                match known(key, i.version()) {
-                    $(Some(Api::$api) => read_to_end(i).map(ResponseBody::$api),)*
-                    _ => Ok(ResponseBody::Unknown(i.share(i.rest))),
-                }
-            }
-
-            /// Appends the body alone to `into`; on an error nothing is appended.
-            pub fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
-                match self {
-                    $(ResponseBody::$api(body) => body.write(version, into),)*
-                    ResponseBody::Unknown(body) => {
-                        into.put_slice(body);
-                        Ok(())
-                    }
-                }
-            }
-
-            /// The body as Kafka's own JSON, see [`MessageJson`](crate::MessageJson); `None` for one that is not parsed.
-            #[cfg(feature = "serde")]
-            pub fn to_json(&self, version: i16) -> Result<Option<serde_json::Value>, EncodeError> {
-                match self {
-                    $(ResponseBody::$api(body) => body.to_json(version).map(Some),)*
-                    ResponseBody::Unknown(_) => Ok(None),
-                }
-            }
-
-            /// The body that Kafka's own JSON describes, see [`MessageJson`](crate::MessageJson); `None` for an API that is not
-            /// parsed.
-            #[cfg(feature = "serde")]
-            pub fn from_json(
-                api: Api,
-                json: &serde_json::Value,
-                version: i16,
-            ) -> Result<Option<Self>, crate::JsonError> {
-                match api {
-                    $(Api::$api => $response::from_json(json, version).map(|body| Some(ResponseBody::$api(body))),)*
-                    _ => Ok(None),
-                }
-            }
-        }
-
-        $(
-            impl Message for $request {
-                const NAME: &'static str = concat!(stringify!($api), " request");
-                const VERSIONS: RangeInclusive<i16> = Api::$api.versions();
-                const FIRST_FLEXIBLE: Option<i16> = Api::$api.first_flexible();
-            }
-
-            impl RequestMessage for $request {
-                const API: Api = Api::$api;
-                type Response = $response;
-            }
-
-            impl From<$request> for RequestBody {
-                fn from(body: $request) -> Self {
-                    RequestBody::$api(body)
-                }
-            }
-
-            impl From<$response> for ResponseBody {
-                fn from(body: $response) -> Self {
-                    ResponseBody::$api(body)
-                }
-            }
-
-            impl Message for $response {
-                const NAME: &'static str = concat!(stringify!($api), " response");
-                const VERSIONS: RangeInclusive<i16> = Api::$api.versions();
-                const FIRST_FLEXIBLE: Option<i16> = Api::$api.first_flexible();
-            }
-        )*
-    };
-}
-
-impl Api {
-    /// Whether milena parses its messages; all others travel unread.
-    pub const fn is_parsed(self) -> bool {
-        RequestBody::is_parsed(self)
-    }
-}
-
-// Every API whose messages milena parses, in the order of the keys.
-bodies! {
-    Produce ProduceRequest ProduceResponse,
-    Fetch FetchRequest FetchResponse,
-    ListOffsets ListOffsetsRequest ListOffsetsResponse,
-    Metadata MetadataRequest MetadataResponse,
-    OffsetCommit OffsetCommitRequest OffsetCommitResponse,
-    OffsetFetch OffsetFetchRequest OffsetFetchResponse,
-    FindCoordinator FindCoordinatorRequest FindCoordinatorResponse,
-    JoinGroup JoinGroupRequest JoinGroupResponse,
-    Heartbeat HeartbeatRequest HeartbeatResponse,
-    LeaveGroup LeaveGroupRequest LeaveGroupResponse,
-    SyncGroup SyncGroupRequest SyncGroupResponse,
-    ApiVersions ApiVersionsRequest ApiVersionsResponse,
-    OffsetForLeaderEpoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse,
 }

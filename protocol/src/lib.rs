@@ -15,6 +15,7 @@ pub mod records;
 pub mod wire;
 
 mod api;
+mod body;
 mod error;
 mod error_code;
 mod frame;
@@ -25,9 +26,10 @@ mod limits;
 mod message;
 
 pub use api::Api;
+pub use body::{RequestBody, RequestMessage, ResponseBody};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use error_code::ErrorCode;
-pub use frame::{Pairing, Request, RequestBody, RequestMessage, Response, ResponseBody};
+pub use frame::{Pairing, Request, Response};
 pub use header::{RequestHeader, ResponseHeader};
 #[cfg(feature = "serde")]
 pub use json::{JsonError, MessageJson};

@@ -58,6 +58,11 @@ impl<'a> Input<'a> {
         Input { rest: frame, frame, mode: Mode(u64::from(version as u16) | flexible) }
     }
 
+    /// The same bytes, as a message of `version`.
+    pub(crate) fn of(self, version: i16, flexible: bool) -> Self {
+        Input { rest: self.rest, ..Input::new(self.frame, version, flexible) }
+    }
+
     /// The version of the message that is read.
     #[inline(always)]
     pub fn version(&self) -> i16 {

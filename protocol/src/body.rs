@@ -1,0 +1,173 @@
+//! What follows a header: every request and every response that milena parses, and those that it does not.
+
+use std::ops::RangeInclusive;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::error::{DecodeError, EncodeError};
+use crate::message::read_to_end;
+use crate::messages::*;
+use crate::wire::Input;
+use crate::{Api, Message};
+#[cfg(feature = "serde")]
+use crate::{JsonError, MessageJson};
+
+/// A message that asks something of a broker, and which message answers it.
+pub trait RequestMessage: Message + Into<RequestBody> {
+    /// The API that it belongs to.
+    const API: Api;
+    /// What a broker answers.
+    type Response: Message + Into<ResponseBody>;
+}
+
+impl Api {
+    /// Whether milena parses its messages; all others travel unread.
+    pub const fn is_parsed(self) -> bool {
+        RequestBody::is_parsed(self)
+    }
+}
+
+/// The API, if this version of it is known.
+pub(crate) fn known(key: i16, version: i16) -> Option<Api> {
+    Api::from_key(key).filter(|api| api.versions().contains(&version))
+}
+
+macro_rules! bodies {
+    ($($api:ident $request:ident $response:ident,)*) => {
+        body! {
+            /// What a request asks.
+            RequestBody " request" {
+                $($api $request,)*
+                /// A request that milena does not parse: all bytes after the client id.
+                Unknown,
+            }
+        }
+
+        body! {
+            /// What a response answers.
+            ResponseBody " response" {
+                $($api $response,)*
+                /// A response that milena does not parse: all bytes after the correlation id.
+                Unknown,
+            }
+        }
+
+        $(
+            impl RequestMessage for $request {
+                const API: Api = Api::$api;
+                type Response = $response;
+            }
+        )*
+    };
+}
+
+/// One direction.
+macro_rules! body {
+    (
+        $(#[$about:meta])*
+        $body:ident $direction:literal {
+            $($api:ident $message:ident,)*
+            $(#[$about_unknown:meta])*
+            Unknown,
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        #[allow(clippy::large_enum_variant, reason = "a box would be one more allocation for each frame")]
+        pub enum $body {
+            $(
+                #[doc = concat!("A ", stringify!($api), $direction, ".")]
+                $api($message),
+            )*
+            $(#[$about_unknown])*
+            Unknown(Bytes),
+        }
+
+        impl $body {
+            /// Parses a body without its header; `Unknown` where milena does not know the API or the version.
+            pub fn read(api_key: i16, version: i16, body: &Bytes) -> Result<Self, DecodeError> {
+                Self::parse(Input::new(body, version, false), api_key, version)
+            }
+
+            /// Parses what is left of a frame when its header is read.
+            pub(crate) fn parse(i: Input<'_>, api_key: i16, version: i16) -> Result<Self, DecodeError> {
+                match known(api_key, version) {
+                    $(Some(Api::$api) => {
+                        read_to_end(i.of(version, Api::$api.is_flexible(version))).map($body::$api)
+                    })*
+                    _ => Ok($body::Unknown(i.share(i.rest))),
+                }
+            }
+
+            /// Appends the body alone to `into`; on an error nothing is appended.
+            pub fn write(&self, version: i16, into: &mut BytesMut) -> Result<(), EncodeError> {
+                match self {
+                    $($body::$api(body) => body.write(version, into),)*
+                    $body::Unknown(body) => {
+                        into.put_slice(body);
+                        Ok(())
+                    }
+                }
+            }
+
+            /// The body as Kafka's own JSON, see [`MessageJson`]; `None` for one that is not parsed.
+            #[cfg(feature = "serde")]
+            pub fn to_json(&self, version: i16) -> Result<Option<serde_json::Value>, EncodeError> {
+                match self {
+                    $($body::$api(body) => body.to_json(version).map(Some),)*
+                    $body::Unknown(_) => Ok(None),
+                }
+            }
+
+            /// The body that Kafka's own JSON describes, see [`MessageJson`]; `None` for an API that is not parsed.
+            #[cfg(feature = "serde")]
+            pub fn from_json(
+                api: Api,
+                json: &serde_json::Value,
+                version: i16,
+            ) -> Result<Option<Self>, JsonError> {
+                match api {
+                    $(Api::$api => $message::from_json(json, version).map(|body| Some($body::$api(body))),)*
+                    _ => Ok(None),
+                }
+            }
+
+            #[allow(dead_code, reason = "both directions know the same APIs, and one is asked")]
+            pub(crate) const fn is_parsed(api: Api) -> bool {
+                matches!(api, $(Api::$api)|*)
+            }
+        }
+
+        $(
+            impl Message for $message {
+                const NAME: &'static str = concat!(stringify!($api), $direction);
+                const VERSIONS: RangeInclusive<i16> = Api::$api.versions();
+                const FIRST_FLEXIBLE: Option<i16> = Api::$api.first_flexible();
+            }
+
+            impl From<$message> for $body {
+                fn from(body: $message) -> Self {
+                    $body::$api(body)
+                }
+            }
+        )*
+    };
+}
+
+// Every API whose messages milena parses, in the order of the keys.
+bodies! {
+    Produce ProduceRequest ProduceResponse,
+    Fetch FetchRequest FetchResponse,
+    ListOffsets ListOffsetsRequest ListOffsetsResponse,
+    Metadata MetadataRequest MetadataResponse,
+    OffsetCommit OffsetCommitRequest OffsetCommitResponse,
+    OffsetFetch OffsetFetchRequest OffsetFetchResponse,
+    FindCoordinator FindCoordinatorRequest FindCoordinatorResponse,
+    JoinGroup JoinGroupRequest JoinGroupResponse,
+    Heartbeat HeartbeatRequest HeartbeatResponse,
+    LeaveGroup LeaveGroupRequest LeaveGroupResponse,
+    SyncGroup SyncGroupRequest SyncGroupResponse,
+    ApiVersions ApiVersionsRequest ApiVersionsResponse,
+    OffsetForLeaderEpoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse,
+}
