@@ -63,7 +63,7 @@ pub(super) struct Connection<T> {
     setup: Backoff,
     /// Not to be opened before.
     closed_until: Option<Instant>,
-    last_error: Option<String>,
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl<T> Connection<T> {
             reconnect: Backoff::new(settings.reconnect_backoff, settings.reconnect_backoff_max),
             setup: Backoff::new(settings.setup_timeout, settings.setup_timeout_max),
             closed_until: None,
-            last_error: None,
+            failed: false,
         }
     }
 
@@ -166,9 +166,9 @@ impl<T> Connection<T> {
         if let State::Ready(ready) = &self.state { ready.in_flight.len() } else { 0 }
     }
 
-    /// Why it failed last; `None` once it has worked since.
-    pub(super) fn last_error(&self) -> Option<&str> {
-        self.last_error.as_deref()
+    /// Whether it failed last, and has not worked since.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     pub(super) fn open(&mut self, id: ConnectionId, rng: &mut Rng, now: Instant) {
@@ -225,7 +225,7 @@ impl<T> Connection<T> {
             last_used: now,
         });
         self.reconnect.succeed();
-        self.last_error = None;
+        self.failed = false;
         Some(Greeting::Done)
     }
 
@@ -257,7 +257,7 @@ impl<T> Connection<T> {
     pub(super) fn fail(&mut self, reason: String, rng: &mut Rng, now: Instant) -> Option<Ended<T>> {
         let ended = self.end(&reason)?;
         self.closed_until = Some(now + self.reconnect.fail(rng));
-        self.last_error = Some(reason);
+        self.failed = true;
         Some(ended)
     }
 

@@ -22,23 +22,19 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use milena_protocol::messages::consumer_protocol::TopicPartitions;
-use milena_protocol::messages::join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember};
 use milena_protocol::messages::leave_group::MemberIdentity;
-use milena_protocol::messages::sync_group::SyncGroupRequestAssignment;
 use milena_protocol::messages::{
-    ConsumerProtocolAssignment, ConsumerProtocolSubscription, HeartbeatRequest, JoinGroupRequest,
-    JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest, SyncGroupResponse,
+    HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest,
+    SyncGroupResponse,
 };
 use milena_protocol::{ErrorCode, Str};
 
 use super::assignors::{Assignor, ClusterTopics, Member, RebalanceProtocol};
+use super::subscription;
 use super::topic_partition::TopicPartition;
 use crate::Error;
 
 const PROTOCOL_TYPE: &str = "consumer";
-/// The newest version of the blobs inside JoinGroup and SyncGroup.
-const BLOB_VERSION: i16 = 3;
 /// The first LeaveGroup that can name several members (KIP-345).
 const LEAVE_BATCH: i16 = 3;
 /// The broker cuts reasons off here.
@@ -258,20 +254,9 @@ impl Membership {
         self.retry_at = None;
         self.joined_topics = Some(topics.clone());
         let rack = Some(&self.settings.client_rack).filter(|rack| !rack.is_empty());
-        let protocols = self.assignors.iter().map(|assignor| {
-            let mut subscription = ConsumerProtocolSubscription::default();
-            subscription.topics = topics.iter().cloned().collect();
-            subscription.user_data = assignor.subscription_user_data();
-            subscription.owned_partitions = by_topic(owned);
-            subscription.generation_id = self.generation.id;
-            subscription.rack_id = rack.cloned();
-            let mut protocol = JoinGroupRequestProtocol::default();
-            protocol.name = assignor.name().into();
-            protocol.metadata = subscription.to_blob(BLOB_VERSION).expect("all fields exist in this version");
-            protocol
-        });
+        let protocols = subscription::protocols(&self.assignors, topics, owned, self.generation.id, rack);
         let mut request = JoinGroupRequest::default();
-        request.protocols = protocols.collect();
+        request.protocols = protocols;
         request.group_id = self.settings.group_id.clone();
         request.session_timeout_ms = as_ms(self.settings.session_timeout);
         request.rebalance_timeout_ms = as_ms(self.settings.rebalance_timeout);
@@ -322,19 +307,18 @@ impl Membership {
             self.state = State::Syncing;
             return Next::GoOn;
         }
-        match response.members.iter().map(member).collect::<Result<Vec<Member>, ErrorCode>>() {
-            Ok(members) => {
-                let topics = members.iter().flat_map(|member| &member.topics);
-                let topics = topics.map(|topic| Str::from(topic.as_str())).collect();
-                self.state = State::Leading { members, topics, skip: response.skip_assignment };
-                Next::GoOn
-            }
-            Err(error) => self.failed("reading a member's subscription", error, now),
-        }
+        let Ok(members) = response.members.iter().map(subscription::member).collect::<Result<Vec<_>, _>>()
+        else {
+            return self.failed("joining the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
+        };
+        let topics = members.iter().flat_map(|member| &member.topics);
+        let topics = topics.map(|topic| Str::from(topic.as_str())).collect();
+        self.state = State::Leading { members, topics, skip: response.skip_assignment };
+        Next::GoOn
     }
 
-    /// The leader's SyncGroup: who reads what, given these topics.
-    pub(super) fn lead(&mut self, cluster: ClusterTopics) -> SyncGroupRequest {
+    /// The leader's SyncGroup: who reads what, given these topics. `watched` is what [`watch`](Self::watch) compares.
+    pub(super) fn lead(&mut self, cluster: &ClusterTopics, watched: ClusterTopics) -> SyncGroupRequest {
         let mut request = self.sync();
         let State::Leading { members, topics, skip } = std::mem::replace(&mut self.state, State::Syncing)
         else {
@@ -342,19 +326,9 @@ impl Membership {
         };
         // KIP-814: a static leader that comes back leaves everything as it is, and says nothing.
         if !skip && let Some(assignor) = self.assignor(&self.generation.protocol) {
-            let assignment = assignor.assign(&cluster, &members).into_iter().map(|(member_id, topics)| {
-                let mut blob = ConsumerProtocolAssignment::default();
-                let topics = topics.into_iter();
-                blob.assigned_partitions =
-                    topics.map(|(topic, indexes)| TopicPartitions::new(topic.into(), indexes)).collect();
-                let mut assignment = SyncGroupRequestAssignment::default();
-                assignment.member_id = member_id.into();
-                assignment.assignment = blob.to_blob(BLOB_VERSION).expect("all fields exist in this version");
-                assignment
-            });
-            request.assignments = assignment.collect();
+            request.assignments = subscription::assignments(assignor.assign(cluster, &members));
         }
-        self.led = Some(Led { topics, cluster });
+        self.led = Some(Led { topics, cluster: watched });
         request
     }
 
@@ -419,23 +393,19 @@ impl Membership {
         owned: &BTreeSet<TopicPartition>,
     ) -> Result<Option<Change>, Error> {
         let State::Assigned(blob) = &self.state else { return Ok(None) };
-        let read = ConsumerProtocolAssignment::from_blob(blob);
+        let read = subscription::assigned(blob);
         self.state = State::Member;
         self.prepared = false;
-        let Ok((_, assignment)) = read else {
+        let Ok(told) = read else {
             self.request_rejoin("the assignment cannot be read");
-            return Err(Error::Broker {
-                doing: "reading the group's assignment",
-                code: ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
-            });
+            let code = ErrorCode::INCONSISTENT_GROUP_PROTOCOL;
+            return Err(Error::Broker { doing: "reading the group's assignment", code });
         };
         let mut change = Change::default();
-        let mut told = Vec::new();
-        for TopicPartitions { topic, partitions, .. } in assignment.assigned_partitions {
-            let topic = topic.detached();
+        for (topic, partitions) in &told {
+            let topic = Str::from(topic.as_str());
             let keys = partitions.iter().map(|&partition| TopicPartition { topic: topic.clone(), partition });
             change.assigned.extend(keys);
-            told.push((topic.to_string(), partitions));
         }
         if !change.assigned.iter().all(|partition| topics.contains(&partition.topic)) {
             self.request_rejoin("received assignment does not match the current subscription");
@@ -567,33 +537,6 @@ impl Membership {
     fn assignor(&self, name: &str) -> Option<&dyn Assignor> {
         self.assignors.iter().find(|assignor| assignor.name() == name).map(|assignor| &**assignor)
     }
-}
-
-/// What JoinGroup's answer tells the leader of a member.
-fn member(member: &JoinGroupResponseMember) -> Result<Member, ErrorCode> {
-    let (_, subscription) = ConsumerProtocolSubscription::from_blob(&member.metadata)
-        .map_err(|_| ErrorCode::INCONSISTENT_GROUP_PROTOCOL)?;
-    let owned = subscription.owned_partitions.into_iter();
-    Ok(Member {
-        member_id: member.member_id.to_string(),
-        group_instance_id: member.group_instance_id.as_ref().map(Str::to_string),
-        topics: subscription.topics.iter().map(Str::to_string).collect(),
-        owned_partitions: owned.map(|owned| (owned.topic.to_string(), owned.partitions)).collect(),
-        generation_id: subscription.generation_id,
-        rack_id: subscription.rack_id.map(|rack| rack.to_string()),
-        user_data: subscription.user_data,
-    })
-}
-
-fn by_topic(partitions: &BTreeSet<TopicPartition>) -> Vec<TopicPartitions> {
-    let mut topics: Vec<TopicPartitions> = Vec::new();
-    for TopicPartition { topic, partition } in partitions {
-        match topics.last_mut().filter(|last| last.topic == *topic) {
-            Some(last) => last.partitions.push(*partition),
-            None => topics.push(TopicPartitions::new(topic.clone(), vec![*partition])),
-        }
-    }
-    topics
 }
 
 fn truncated(reason: &str) -> &str {

@@ -27,6 +27,7 @@ mod network;
 mod offsets;
 mod positions;
 mod rng;
+mod subscription;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod throttle;

@@ -32,8 +32,9 @@ pub(super) struct Network<T> {
     settings: ConnectionSettings,
     rng: Rng,
     connections: BTreeMap<Peer, Connection<T>>,
-    /// Whether any connection ever got as far as being ready.
+    /// Whether a broker of the cluster itself was ever reached. A bootstrap server may name brokers that cannot be.
     pub(super) ever_ready: bool,
+    last_error: Option<(Address, String)>,
     last_connection: u64,
     last_correlation_id: i32,
     actions: VecDeque<Action>,
@@ -48,6 +49,7 @@ impl<T> Network<T> {
             rng,
             connections: BTreeMap::new(),
             ever_ready: false,
+            last_error: None,
             last_connection: 0,
             last_correlation_id: 0,
             actions: VecDeque::new(),
@@ -96,7 +98,7 @@ impl<T> Network<T> {
 
     /// Whether its last connection failed, and none has worked since.
     pub(super) fn has_failed(&self, peer: Peer) -> bool {
-        self.connections.get(&peer).is_some_and(|connection| connection.last_error().is_some())
+        self.connections.get(&peer).is_some_and(|connection| connection.has_failed())
     }
 
     /// Whether a connection to it is on its way or there.
@@ -116,9 +118,7 @@ impl<T> Network<T> {
 
     /// The address that failed last and why, if one did.
     pub(super) fn last_error(&self) -> Option<(&Address, &str)> {
-        self.connections
-            .values()
-            .find_map(|connection| Some((connection.address(), connection.last_error()?)))
+        self.last_error.as_ref().map(|(address, reason)| (address, reason.as_str()))
     }
 
     /// Sends a request to a peer that is [`usable`](Self::usable); `timeout` is how long its answer may take.
@@ -184,7 +184,7 @@ impl<T> Network<T> {
             Some(Greeting::Ask { correlation_id, version, body }) => {
                 self.push_request(id, Api::ApiVersions, version, correlation_id, body);
             }
-            Some(Greeting::Done) => self.ever_ready = true,
+            Some(Greeting::Done) => self.ever_ready |= !matches!(peer, Peer::Bootstrap(_)),
             Some(Greeting::Failed(reason)) => self.fail(peer, reason, now),
             None => self.fail(peer, "the broker spoke before it was asked".into(), now),
         }
@@ -192,19 +192,21 @@ impl<T> Network<T> {
 
     /// A connection could not be made, or has ended.
     pub(super) fn lost(&mut self, id: ConnectionId, reason: String, now: Instant) {
-        let rng = &mut self.rng;
-        let found = self.connections.iter_mut().find(|(_, connection)| connection.id() == Some(id));
-        let Some((&peer, connection)) = found else { return };
-        let ended = connection.fail(reason, rng, now);
-        self.failed.push_back(peer);
-        self.ended(peer, ended, false);
+        if let Some((peer, _)) = self.find(id) {
+            self.give_up(peer, reason, false, now);
+        }
     }
 
     fn fail(&mut self, peer: Peer, reason: String, now: Instant) {
+        self.give_up(peer, reason, true, now);
+    }
+
+    fn give_up(&mut self, peer: Peer, reason: String, close: bool, now: Instant) {
         let Some(connection) = self.connections.get_mut(&peer) else { return };
+        self.last_error = Some((connection.address().clone(), reason.clone()));
         let ended = connection.fail(reason, &mut self.rng, now);
         self.failed.push_back(peer);
-        self.ended(peer, ended, true);
+        self.ended(peer, ended, close);
     }
 
     fn ended(&mut self, peer: Peer, ended: Option<Ended<T>>, close: bool) {
@@ -254,5 +256,224 @@ impl<T> Network<T> {
     /// What came back from whom.
     pub(super) fn next_returned(&mut self) -> Option<(Peer, Returned<T>)> {
         self.returned.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milena_protocol::messages::api_versions::ApiVersion;
+    use milena_protocol::messages::{ApiVersionsResponse, HeartbeatRequest, HeartbeatResponse};
+    use milena_protocol::{ErrorCode, ResponseBody, ResponseHeader, Str};
+
+    use super::*;
+    use crate::core::test_support::{T, start};
+
+    const PEER: Peer = Peer::Coordinator;
+
+    struct Sut {
+        network: Network<&'static str>,
+        now: Instant,
+    }
+
+    impl Sut {
+        fn new() -> Self {
+            let settings = ConnectionSettings {
+                client_id: Some("me".into()),
+                request_timeout: 30_000 * T,
+                reconnect_backoff: 50 * T,
+                reconnect_backoff_max: 1_000 * T,
+                setup_timeout: 10_000 * T,
+                setup_timeout_max: 30_000 * T,
+                max_idle: 540_000 * T,
+            };
+            Sut { network: Network::new(settings, Rng::new(1)), now: start() }
+        }
+
+        fn ready() -> Self {
+            let mut sut = Sut::new();
+            let id = sut.open().unwrap();
+            sut.network.connected(id, sut.now);
+            let (version, asked) = sut.asked();
+            sut.answer(id, version, asked, versions(ErrorCode::NONE, 4));
+            assert!(sut.network.usable(PEER, sut.now).is_some());
+            sut
+        }
+
+        fn open(&mut self) -> Option<ConnectionId> {
+            let address = Address { host: Str::from("host"), port: 9092 };
+            self.network.open(PEER, &address, self.now);
+            match self.network.next_action()? {
+                Action::Connect { connection, .. } => Some(connection),
+                action => panic!("{action:?}"),
+            }
+        }
+
+        /// The version and correlation id of the request that goes out.
+        fn asked(&mut self) -> (i16, i32) {
+            match self.network.next_action() {
+                Some(Action::Send { request, .. }) => {
+                    (request.header.request_api_version, request.header.correlation_id)
+                }
+                action => panic!("{action:?}"),
+            }
+        }
+
+        fn send(&mut self, tag: &'static str, timeout: Duration) -> i32 {
+            let body = RequestBody::Heartbeat(HeartbeatRequest::default());
+            self.network.send(PEER, (Api::Heartbeat, 4), body, tag, timeout, self.now);
+            self.asked().1
+        }
+
+        fn answer(&mut self, id: ConnectionId, version: i16, asked: i32, body: impl Into<ResponseBody>) {
+            let body = body.into();
+            let api_key = if matches!(body, ResponseBody::ApiVersions(_)) { 18 } else { 12 };
+            let header = ResponseHeader::new(asked);
+            self.network.received(id, Response { api_key, api_version: version, header, body }, self.now);
+        }
+
+        fn returned(&mut self) -> Vec<(&'static str, bool)> {
+            std::iter::from_fn(|| self.network.next_returned())
+                .map(|(_, returned)| (returned.tag, returned.answer.is_ok()))
+                .collect()
+        }
+
+        fn id(&self) -> ConnectionId {
+            ConnectionId(self.network.last_connection)
+        }
+
+        fn advance(&mut self, time: Duration) {
+            self.now += time;
+            self.network.advance(self.now);
+        }
+    }
+
+    fn versions(error: ErrorCode, newest: i16) -> ApiVersionsResponse {
+        let mut response = ApiVersionsResponse::default();
+        response.error_code = error;
+        response.api_keys = vec![ApiVersion::new(18, 0, newest), ApiVersion::new(12, 0, 4)];
+        response
+    }
+
+    #[test]
+    fn t22_an_old_broker_is_asked_again_in_a_version_that_it_knows() {
+        for (told, expected) in [(versions(ErrorCode::UNSUPPORTED_VERSION, 2), 2), {
+            let mut nothing = versions(ErrorCode::UNSUPPORTED_VERSION, 0);
+            nothing.api_keys.clear();
+            (nothing, 0)
+        }] {
+            let mut sut = Sut::new();
+            let id = sut.open().unwrap();
+            sut.network.connected(id, sut.now);
+            let (version, asked) = sut.asked();
+            assert_eq!(version, 4);
+            sut.answer(id, 4, asked, told.clone());
+            let (version, asked) = sut.asked();
+            assert_eq!(version, expected);
+            // One that still refuses would be asked for ever.
+            if version == 0 {
+                sut.answer(id, 0, asked, told);
+                assert!(sut.network.has_failed(PEER));
+            } else {
+                sut.answer(id, 2, asked, versions(ErrorCode::NONE, 2));
+                assert!(sut.network.usable(PEER, sut.now).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a15_what_is_in_flight_on_a_connection_that_ends_is_lost_once() {
+        let mut sut = Sut::ready();
+        sut.send("a", 30_000 * T);
+        sut.send("b", 30_000 * T);
+        sut.network.lost(sut.id(), "cut".into(), sut.now);
+        assert_eq!(sut.returned(), [("a", false), ("b", false)]);
+        sut.network.lost(sut.id(), "cut".into(), sut.now);
+        assert_eq!(sut.returned(), []);
+    }
+
+    #[test]
+    fn a_request_that_takes_too_long_ends_the_connection() {
+        let mut sut = Sut::ready();
+        sut.send("join", 300_000 * T);
+        sut.send("heartbeat", 30_000 * T);
+        sut.advance(29_999 * T);
+        assert_eq!(sut.returned(), []);
+        assert_eq!(sut.network.deadline(sut.now), Some(sut.now + T));
+        sut.advance(T);
+        assert_eq!(sut.returned(), [("join", false), ("heartbeat", false)]);
+        assert!(matches!(sut.network.next_action(), Some(Action::Close { .. })));
+        assert_eq!(sut.network.last_error().unwrap().1, "host:9092 did not answer in time");
+    }
+
+    #[test]
+    fn a_broken_connection_is_made_again_after_a_back_off_that_grows() {
+        let mut sut = Sut::new();
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            let id = sut.open().unwrap();
+            sut.network.lost(id, "refused".into(), sut.now);
+            assert_eq!(sut.open(), None);
+            let until = sut.network.deadline(sut.now).unwrap();
+            waits.push((until - sut.now).as_millis());
+            sut.now = until;
+        }
+        for (wait, plain) in waits.into_iter().zip([50, 100, 200, 400, 800, 1_000]) {
+            assert!((plain * 4 / 5..=plain * 6 / 5).contains(&wait), "{wait} for {plain}");
+        }
+    }
+
+    #[test]
+    fn connecting_takes_no_longer_than_the_setup_timeout() {
+        let mut sut = Sut::new();
+        sut.open().unwrap();
+        sut.advance(7_999 * T);
+        assert!(sut.network.next_action().is_none());
+        sut.advance(4_001 * T);
+        assert!(matches!(sut.network.next_action(), Some(Action::Close { .. })));
+        assert!(sut.network.has_failed(PEER));
+    }
+
+    #[test]
+    fn t25_a_broker_that_asks_for_rest_gets_it() {
+        let mut sut = Sut::ready();
+        let asked = sut.send("a", 30_000 * T);
+        let mut tired = HeartbeatResponse::default();
+        tired.throttle_time_ms = 5_000;
+        sut.answer(sut.id(), 4, asked, tired);
+        assert_eq!(sut.returned(), [("a", true)]);
+        assert!(sut.network.usable(PEER, sut.now + 4_999 * T).is_none());
+        assert_eq!(sut.network.deadline(sut.now), Some(sut.now + 5_000 * T));
+        assert!(sut.network.usable(PEER, sut.now + 5_000 * T).is_some());
+    }
+
+    #[test]
+    fn a_connection_that_nobody_uses_is_closed_without_a_word() {
+        let mut sut = Sut::ready();
+        sut.advance(540_000 * T);
+        assert!(matches!(sut.network.next_action(), Some(Action::Close { .. })));
+        assert!(!sut.network.has_failed(PEER) && sut.network.next_failed().is_none());
+        assert!(sut.open().is_some());
+    }
+
+    #[test]
+    fn an_answer_out_of_turn_ends_the_connection() {
+        let mut sut = Sut::ready();
+        let asked = sut.send("a", 30_000 * T);
+        sut.answer(sut.id(), 4, asked + 1, HeartbeatResponse::default());
+        assert_eq!(sut.returned(), [("a", false)]);
+        assert!(sut.network.has_failed(PEER));
+    }
+
+    #[test]
+    fn a_peer_that_has_moved_is_connected_to_anew() {
+        let mut sut = Sut::ready();
+        sut.send("a", 30_000 * T);
+        let elsewhere = Address { host: Str::from("elsewhere"), port: 9092 };
+        sut.network.open(PEER, &elsewhere, sut.now);
+        assert_eq!(sut.returned(), [("a", false)]);
+        assert!(matches!(sut.network.next_action(), Some(Action::Close { .. })));
+        assert!(
+            matches!(sut.network.next_action(), Some(Action::Connect { address, .. }) if address == elsewhere)
+        );
     }
 }

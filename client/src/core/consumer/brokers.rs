@@ -89,9 +89,14 @@ impl Core {
         done.into_iter().for_each(|peer| self.network.close(peer));
     }
 
-    /// For the leader of the group: the topics to share out.
-    pub(super) fn cluster_topics(&self, topics: &BTreeSet<Str>) -> Option<ClusterTopics> {
-        topics.is_subset(&self.covered).then(|| cluster_topics(&self.metadata, topics, self.is_rack_aware))
+    /// For the leader of the group: the topics to share out, and what of them is worth a rebalance when it changes.
+    /// `None` while they are not known.
+    pub(super) fn topics_to_lead(&self) -> Option<(ClusterTopics, ClusterTopics)> {
+        let topics = self.group.as_ref()?.membership.topics_to_lead()?;
+        topics.is_subset(&self.covered).then(|| {
+            let all = cluster_topics(&self.metadata, topics, true);
+            (all, cluster_topics(&self.metadata, topics, self.is_rack_aware))
+        })
     }
 
     /// The broker that has the least to do, to ask it what any broker can answer. `None` while there is no connection;
@@ -200,10 +205,11 @@ impl Core {
         Some(since + self.default_api_timeout)
     }
 
-    /// That no broker could be reached for long enough to say so.
-    pub(super) fn unreachable(&self, now: Instant) -> Option<Error> {
+    /// That no broker could be reached for long enough to say so, or to say so again.
+    pub(super) fn unreachable(&mut self, now: Instant) -> Option<Error> {
         self.unreachable_at().filter(|at| *at <= now)?;
         let (Address { host, port }, cause) = self.network.last_error()?;
+        self.unreached_since = Some(now);
         Some(Error::Unreachable { address: format!("{host}:{port}"), cause: cause.to_owned() })
     }
 }

@@ -372,10 +372,9 @@ impl Core {
 
     /// The leader shares out the partitions, as soon as it knows all topics of the group.
     fn assign_as_leader(&mut self) {
-        let topics = self.group.as_ref().and_then(|group| group.membership.topics_to_lead());
-        let Some(cluster) = topics.and_then(|topics| self.cluster_topics(topics)) else { return };
+        let Some((cluster, watched)) = self.topics_to_lead() else { return };
         if let Some(group) = &mut self.group {
-            group.sync = Some(group.membership.lead(cluster));
+            group.sync = Some(group.membership.lead(&cluster, watched));
         }
     }
 

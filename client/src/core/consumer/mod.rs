@@ -19,6 +19,8 @@ mod brokers;
 mod calls;
 mod group;
 mod offsets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -160,11 +162,18 @@ impl Core {
         if let Some(action) = self.next_action() {
             return action;
         }
-        if self.closing.as_ref().is_some_and(|closing| closing.finished) {
-            return Action::Finish;
+        if !self.is_finished() {
+            self.advance(now);
         }
-        self.advance(now);
-        self.next_action().unwrap_or_else(|| Action::Wait(self.deadline(now)))
+        match self.next_action() {
+            Some(action) => action,
+            None if self.is_finished() => Action::Finish,
+            None => Action::Wait(self.deadline(now)),
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.closing.as_ref().is_some_and(|closing| closing.finished)
     }
 
     fn next_action(&mut self) -> Option<Action> {

@@ -1,0 +1,108 @@
+//! The end of a consumer.
+
+use std::time::Duration;
+
+use milena_protocol::messages::JoinGroupResponse;
+use milena_protocol::{Api, ErrorCode, RequestBody};
+
+use super::sim::{Sim, config, heartbeat, refused_commit};
+use crate::Error;
+use crate::core::io::{Answer, Event};
+use crate::core::test_support::T;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn closing_commits_then_leaves_then_finishes() {
+    let mut sim = Sim::joined(config());
+    let close = sim.close(30 * SECOND);
+    assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::LeaveGroup]);
+    assert_eq!(sim.answers[&close], Ok(Answer::Done));
+    assert!(sim.is_finished);
+}
+
+#[test]
+fn t12_a_static_member_does_not_leave() {
+    let mut sim = Sim::joined(config().group_instance_id("i"));
+    sim.close(30 * SECOND);
+    assert_eq!(sim.group_story(), [Api::OffsetCommit]);
+    assert!(sim.is_finished);
+}
+
+#[test]
+fn a6_closing_ends_at_its_deadline_whoever_is_silent() {
+    for silent in [Api::OffsetCommit, Api::LeaveGroup] {
+        let mut sim = Sim::joined(config());
+        for _ in 0..10 {
+            sim.no_answer(silent);
+        }
+        let (close, since) = (sim.close(10 * SECOND), sim.now);
+        assert!(!sim.is_finished);
+        sim.pass_until_finished(11 * SECOND);
+        assert_eq!(sim.now - since, 10 * SECOND);
+        let in_time = silent == Api::LeaveGroup;
+        assert_eq!(sim.answers[&close].is_ok(), in_time, "{:?}", sim.answers[&close]);
+    }
+}
+
+#[test]
+fn a_commit_that_fails_while_closing_is_told_and_the_group_is_left() {
+    let mut sim = Sim::joined(config());
+    sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::GROUP_AUTHORIZATION_FAILED));
+    let close = sim.close(10 * SECOND);
+    let code = ErrorCode::GROUP_AUTHORIZATION_FAILED;
+    assert_eq!(sim.answers[&close], Err(Error::Broker { doing: "committing offsets", code }));
+    assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::LeaveGroup]);
+}
+
+#[test]
+fn t9_an_id_that_comes_while_closing_is_given_back() {
+    let mut sim = Sim::new(config());
+    sim.subscribe(&["t"]);
+    sim.no_answer(Api::JoinGroup);
+    sim.poll(T).unwrap();
+    assert_eq!(sim.group_story(), [Api::JoinGroup]);
+    sim.close(10 * SECOND);
+    assert!(!sim.is_finished, "the answer is on its way");
+    let mut response = JoinGroupResponse::default();
+    (response.error_code, response.member_id) = (ErrorCode::MEMBER_ID_REQUIRED, "late".into());
+    sim.answer_now(Api::JoinGroup, response);
+    let left = sim.sent.iter().find_map(|sent| match &sent.body {
+        RequestBody::LeaveGroup(leave) => Some(leave.members[0].member_id.to_string()),
+        _ => None,
+    });
+    assert_eq!(left.as_deref(), Some("late"));
+    assert!(sim.is_finished);
+}
+
+#[test]
+fn a_member_that_closes_while_it_joins_does_not_wait_for_the_others() {
+    let mut sim = Sim::joined(config());
+    sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::REBALANCE_IN_PROGRESS));
+    sim.pass(4 * SECOND);
+    sim.no_answer(Api::JoinGroup);
+    sim.poll(T).unwrap();
+    sim.close(10 * SECOND);
+    assert!(sim.is_finished);
+    let on = |api| sim.sent.iter().rev().find(|sent| sent.api == api).unwrap().connection;
+    assert_ne!(on(Api::JoinGroup), on(Api::LeaveGroup), "on the same one it would wait its turn");
+}
+
+#[test]
+fn a_consumer_that_is_dropped_leaves_but_does_not_commit() {
+    let mut sim = Sim::joined(config());
+    sim.core.handle(Event::Abandoned, sim.now);
+    sim.pass_until_finished(T);
+    assert_eq!(sim.now - sim.start, T);
+    assert_eq!(sim.group_story(), [Api::LeaveGroup]);
+}
+
+#[test]
+fn closing_without_having_reached_anybody_ends_at_once() {
+    let mut sim = Sim::new(config());
+    sim.is_down = true;
+    sim.subscribe(&["t"]);
+    sim.poll(SECOND).unwrap();
+    sim.close(30 * SECOND);
+    assert!(sim.is_finished);
+}

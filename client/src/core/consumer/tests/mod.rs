@@ -1,0 +1,6 @@
+//! Stories of a consumer in a group, under a virtual clock.
+
+mod closing;
+mod joining;
+mod offsets;
+mod sim;

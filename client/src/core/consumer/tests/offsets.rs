@@ -1,0 +1,130 @@
+//! Commits, whatever the group does meanwhile.
+
+use std::time::Duration;
+
+use milena_protocol::{Api, ErrorCode};
+
+use super::sim::{Sim, config, coordinator, heartbeat, refused_commit, t};
+use crate::Error;
+use crate::core::io::{Answer, Command, OffsetAndMetadata, Update};
+use crate::core::test_support::T;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn positions_are_committed_while_the_application_polls_and_the_interval_has_passed() {
+    let mut sim = Sim::joined(config());
+    sim.pass(20 * SECOND);
+    assert_eq!(sim.commits(), []);
+    sim.seek(t(0), 7);
+    sim.poll(11 * SECOND).unwrap();
+    assert_eq!(sim.commits(), [(1, vec![7, 0]), (1, vec![7, 0]), (1, vec![7, 0])]);
+    assert_eq!(sim.times(Api::OffsetCommit), [20_000, 25_000, 30_000]);
+}
+
+#[test]
+fn t28_a_commit_takes_its_offsets_when_it_is_called() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    sim.seek(t(0), 1);
+    sim.no_answer(Api::OffsetCommit);
+    let first = sim.commit(60 * SECOND);
+    sim.seek(t(0), 2);
+    let second = sim.commit(60 * SECOND);
+    sim.seek(t(0), 3);
+    assert_eq!(sim.commits(), [(1, vec![1, 0])], "one at a time");
+    sim.cut(Api::OffsetCommit);
+    sim.pass(SECOND);
+    assert_eq!(sim.commits(), [(1, vec![1, 0]), (1, vec![1, 0]), (1, vec![2, 0])], "in their order");
+    assert_eq!([&sim.answers[&first], &sim.answers[&second]], [&Ok(Answer::Done); 2]);
+}
+
+#[test]
+fn t7_a_commit_that_meets_a_rebalance_fails_and_the_membership_stays() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::REBALANCE_IN_PROGRESS));
+    let commit = sim.commit(60 * SECOND);
+    assert_eq!(sim.answers[&commit], Err(Error::RebalanceInProgress));
+    sim.no_answer(Api::JoinGroup);
+    sim.poll(T).unwrap();
+    assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::JoinGroup]);
+
+    // T8: between JoinGroup and SyncGroup it would be refused; it is not even sent.
+    let offsets = Some([(t(0), OffsetAndMetadata::new(1))].into());
+    let commit = sim.call(Command::Commit { offsets, deadline: Some(sim.now + 60 * SECOND) });
+    assert_eq!(sim.answers[&commit], Err(Error::RebalanceInProgress));
+    assert_eq!(sim.times(Api::OffsetCommit).len(), 1);
+}
+
+#[test]
+fn t7_a_commit_of_a_member_that_is_unknown_fails_for_good() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::UNKNOWN_MEMBER_ID));
+    let commit = sim.commit(60 * SECOND);
+    assert_eq!(sim.answers[&commit], Err(Error::CommitFailed));
+    let again = sim.commit(60 * SECOND);
+    assert_eq!(sim.answers[&again], Err(Error::CommitFailed));
+    assert_eq!(sim.times(Api::OffsetCommit).len(), 1);
+    sim.poll(T).unwrap();
+    assert!(matches!(&sim.updates[0], Update::Revoked { lost: true, .. }));
+}
+
+#[test]
+fn a_commit_follows_the_coordinator() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::NOT_COORDINATOR));
+    let commit = sim.commit(60 * SECOND);
+    sim.pass(SECOND);
+    assert_eq!(sim.answers[&commit], Ok(Answer::Done));
+    assert_eq!(sim.times(Api::FindCoordinator).len(), 1);
+    assert_eq!(sim.commits().len(), 2);
+}
+
+#[test]
+fn a_commit_that_cannot_be_done_in_time_says_so() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    for _ in 0..1_000 {
+        sim.otherwise(Api::FindCoordinator, coordinator(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+    }
+    sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::NOT_COORDINATOR));
+    let commit = sim.commit(10 * SECOND);
+    sim.pass(11 * SECOND);
+    let error = Error::Timeout { doing: "committing offsets", after: 10 * SECOND };
+    assert_eq!(sim.answers[&commit], Err(error));
+    // A17: with a back-off of up to a second, not as fast as the broker answers.
+    assert!(sim.times(Api::FindCoordinator).len() < 25, "{:?}", sim.times(Api::FindCoordinator));
+}
+
+#[test]
+fn a_rebalance_waits_for_the_commit_before_it() {
+    let mut sim = Sim::joined(config());
+    sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::REBALANCE_IN_PROGRESS));
+    sim.pass(4 * SECOND);
+    sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+    sim.poll(T).unwrap();
+    assert_eq!(sim.group_story(), [Api::OffsetCommit]);
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::OffsetCommit, Api::JoinGroup, Api::SyncGroup]);
+}
+
+#[test]
+fn committed_offsets_are_looked_up_for_the_application() {
+    let mut sim = Sim::joined(config());
+    let deadline = sim.now + SECOND;
+    let asked = sim.call(Command::Committed { partitions: [t(1)].into(), deadline });
+    assert_eq!(sim.answers[&asked], Ok(Answer::Committed([(t(1), None)].into())));
+    sim.no_answer(Api::OffsetFetch);
+    let asked = sim.call(Command::Committed { partitions: [t(1)].into(), deadline });
+    sim.pass(2 * SECOND);
+    let error = Error::Timeout { doing: "looking up committed offsets", after: SECOND };
+    assert_eq!(sim.answers[&asked], Err(error));
+}
+
+#[test]
+fn positions_are_told_when_they_are_known() {
+    let mut sim = Sim::joined(config());
+    let deadline = sim.now + SECOND;
+    let asked = sim.call(Command::Position { partition: t(1), deadline });
+    assert_eq!(sim.answers[&asked], Ok(Answer::Position(0)));
+    let stranger = sim.call(Command::Position { partition: t(9), deadline });
+    assert_eq!(sim.answers[&stranger], Err(Error::NotAssigned { topic: "t".into(), partition: 9 }));
+}

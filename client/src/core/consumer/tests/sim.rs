@@ -1,0 +1,430 @@
+//! A consumer's core against one obliging broker, under a virtual clock.
+//!
+//! The broker has the topic `t` of two empty partitions and coordinates a group of this one member, which leads it. It
+//! answers at once, except Fetch, which takes half a second. A test can have any request answered otherwise, or not.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use milena_protocol::messages::api_versions::ApiVersion;
+use milena_protocol::messages::find_coordinator::Coordinator;
+use milena_protocol::messages::join_group::{JoinGroupResponse, JoinGroupResponseMember};
+use milena_protocol::messages::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use milena_protocol::messages::offset_commit::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use milena_protocol::messages::offset_fetch::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponseTopic,
+};
+use milena_protocol::messages::*;
+use milena_protocol::{
+    Api, ErrorCode, Request, RequestBody, Response, ResponseBody, ResponseHeader, Str, Uuid,
+};
+
+use crate::core::completed_fetch::Consumed;
+use crate::core::connection::ConnectionId;
+use crate::core::consumer::Core;
+use crate::core::fetching::Place;
+use crate::core::io::{Action, Answer, CallId, Command, Event, Offsets, SeekTo, Update};
+use crate::core::test_support::{T, metadata_response, partition_answer, start, topic_answer};
+use crate::core::topic_partition::TopicPartition;
+use crate::{Config, Error};
+
+const FETCH_TAKES: Duration = Duration::from_millis(500);
+
+/// What the broker answers instead.
+pub enum Otherwise {
+    Body(ResponseBody),
+    Nothing,
+}
+
+/// A request that the broker got.
+pub struct Sent {
+    /// Since the start.
+    pub at: Duration,
+    pub connection: ConnectionId,
+    pub api: Api,
+    pub body: RequestBody,
+}
+
+pub struct Sim {
+    pub core: Core,
+    pub start: Instant,
+    pub now: Instant,
+    /// Whether connections are refused.
+    pub is_down: bool,
+    open: BTreeSet<ConnectionId>,
+    pub sent: Vec<Sent>,
+    pub updates: Vec<Update>,
+    pub answers: BTreeMap<CallId, Result<Answer, Error>>,
+    pub is_finished: bool,
+    last_call: u64,
+    otherwise: VecDeque<(Api, Otherwise)>,
+    unanswered: Option<(ConnectionId, Response)>,
+    later: Vec<(Instant, ConnectionId, Response)>,
+    generation: i32,
+}
+
+pub fn config() -> Config {
+    Config::new("seed:9092").unwrap().group_id("g")
+}
+
+pub fn t(partition: i32) -> TopicPartition {
+    TopicPartition::new("t", partition)
+}
+
+impl Sim {
+    pub fn new(config: Config) -> Self {
+        let now = start();
+        Sim {
+            core: Core::new(&config, 1, now).unwrap(),
+            start: now,
+            now,
+            is_down: false,
+            open: BTreeSet::new(),
+            sent: Vec::new(),
+            updates: Vec::new(),
+            answers: BTreeMap::new(),
+            is_finished: false,
+            last_call: 0,
+            otherwise: VecDeque::new(),
+            unanswered: None,
+            later: Vec::new(),
+            generation: 0,
+        }
+    }
+
+    /// A consumer that has joined, and reads both partitions from offset 0.
+    pub fn joined(config: Config) -> Self {
+        let mut sim = Sim::new(config);
+        sim.subscribe(&["t"]);
+        sim.poll(T).unwrap();
+        assert_eq!(sim.updates, [Update::Assigned(vec![t(0), t(1)])]);
+        sim.start = sim.now - T;
+        sim.sent.clear();
+        sim.updates.clear();
+        sim
+    }
+
+    pub fn otherwise(&mut self, api: Api, body: impl Into<ResponseBody>) {
+        self.otherwise.push_back((api, Otherwise::Body(body.into())));
+    }
+
+    pub fn no_answer(&mut self, api: Api) {
+        self.otherwise.push_back((api, Otherwise::Nothing));
+    }
+
+    pub fn call(&mut self, command: Command) -> CallId {
+        self.last_call += 1;
+        let call = CallId(self.last_call);
+        self.core.handle(Event::Called { call, consumed: Vec::<Consumed>::new(), command }, self.now);
+        self.settle();
+        call
+    }
+
+    pub fn subscribe(&mut self, topics: &[&str]) {
+        let call = self.call(Command::Subscribe(topics.iter().map(|topic| Str::from(*topic)).collect()));
+        assert_eq!(self.answers[&call], Ok(Answer::Done));
+    }
+
+    /// Polls for that long. The broker has no records.
+    pub fn poll(&mut self, time: Duration) -> Result<Answer, Error> {
+        let deadline = self.now + time;
+        let call = self.call(Command::Poll { deadline, has_records: false });
+        self.run_until(deadline, |sim| sim.answers.contains_key(&call));
+        self.answers.remove(&call).unwrap()
+    }
+
+    pub fn seek(&mut self, partition: TopicPartition, offset: i64) {
+        let place = Place { offset, leader_epoch: -1 };
+        let call = self.call(Command::Seek(partition, SeekTo::Place(place)));
+        assert_eq!(self.answers[&call], Ok(Answer::Done));
+    }
+
+    pub fn commit(&mut self, time: Duration) -> CallId {
+        self.call(Command::Commit { offsets: None, deadline: Some(self.now + time) })
+    }
+
+    pub fn close(&mut self, time: Duration) -> CallId {
+        self.call(Command::Close { deadline: self.now + time })
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.run_until(end, |sim| sim.now >= end);
+    }
+
+    /// Lets time pass, for a consumer that is closing.
+    pub fn pass_until_finished(&mut self, time: Duration) {
+        let end = self.now + time;
+        while !self.is_finished {
+            let wait = self.settle().flatten().unwrap_or(end);
+            if self.is_finished {
+                return;
+            }
+            assert!(wait <= end, "not finished");
+            self.now = wait;
+        }
+    }
+
+    /// Answers the last request of an API that was not answered.
+    pub fn answer_now(&mut self, api: Api, body: impl Into<ResponseBody>) {
+        let (connection, mut response) = self.unanswered.take().unwrap();
+        assert_eq!(response.api_key, api.key());
+        response.body = body.into();
+        self.receive(connection, response);
+        self.settle();
+    }
+
+    /// Breaks the connection on which a request of this API went last.
+    pub fn cut(&mut self, api: Api) {
+        let connection = self.sent.iter().rev().find(|sent| sent.api == api).unwrap().connection;
+        assert!(self.open.remove(&connection));
+        self.core.handle(Event::Lost { connection, reason: "cut".into() }, self.now);
+        self.settle();
+    }
+
+    /// When requests of this API went out, in milliseconds since the start; the few that short polls take are left out.
+    pub fn times(&self, api: Api) -> Vec<u128> {
+        self.sent.iter().filter(|sent| sent.api == api).map(|sent| sent.at.as_millis() / 10 * 10).collect()
+    }
+
+    /// The APIs of the group that were asked, in order.
+    pub fn group_story(&self) -> Vec<Api> {
+        let told = [Api::JoinGroup, Api::SyncGroup, Api::LeaveGroup, Api::OffsetCommit];
+        self.sent.iter().map(|sent| sent.api).filter(|api| told.contains(api)).collect()
+    }
+
+    /// Each commit that was sent: generation, and offsets by partition of `t`.
+    pub fn commits(&self) -> Vec<(i32, Vec<i64>)> {
+        let commits = self.sent.iter().filter_map(|sent| match &sent.body {
+            RequestBody::OffsetCommit(commit) => Some(commit),
+            _ => None,
+        });
+        let offsets = |commit: &OffsetCommitRequest| {
+            let partitions = commit.topics.iter().flat_map(|topic| &topic.partitions);
+            partitions.map(|partition| partition.committed_offset).collect()
+        };
+        commits.map(|commit| (commit.generation_id_or_member_epoch, offsets(commit))).collect()
+    }
+
+    fn run_until(&mut self, end: Instant, done: impl Fn(&Sim) -> bool) {
+        while !done(self) {
+            let wait = self.settle().expect("it is not finished");
+            let response = self.later.iter().map(|(at, ..)| *at).min();
+            if !done(self) {
+                self.now = wait.into_iter().chain(response).fold(end, Instant::min);
+                self.settle();
+            }
+        }
+    }
+
+    /// Does what the core says, until it waits; until when, unless it is finished.
+    fn settle(&mut self) -> Option<Option<Instant>> {
+        for _ in 0..1_000 {
+            let due = self.later.iter().position(|(at, ..)| *at <= self.now);
+            if let Some((_, connection, response)) = due.map(|i| self.later.remove(i)) {
+                self.receive(connection, response);
+            }
+            match self.core.poll(self.now) {
+                Action::Wait(until) if self.later.iter().all(|(at, ..)| *at > self.now) => {
+                    assert!(until.is_none_or(|until| until > self.now), "what was due is still due");
+                    return Some(until);
+                }
+                Action::Wait(_) => {}
+                Action::Finish => {
+                    self.is_finished = true;
+                    return None;
+                }
+                action => self.act(action),
+            }
+        }
+        panic!("the core spins");
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Connect { connection, .. } if self.is_down => {
+                self.core.handle(Event::Lost { connection, reason: "refused".into() }, self.now);
+            }
+            Action::Connect { connection, .. } => {
+                self.open.insert(connection);
+                self.core.handle(Event::Connected { connection }, self.now);
+            }
+            Action::Close { connection } => drop(self.open.remove(&connection)),
+            Action::Send { connection, request } => self.asked(connection, *request),
+            Action::Update(update) => self.updates.push(update),
+            Action::Answer { call, answer } => drop(self.answers.insert(call, answer)),
+            Action::Wait(_) | Action::Finish => unreachable!(),
+        }
+    }
+
+    fn asked(&mut self, connection: ConnectionId, request: Request) {
+        assert!(self.open.contains(&connection), "sent on a closed connection");
+        let api = Api::from_key(request.header.request_api_key).unwrap();
+        let (at, body) = (self.now - self.start, request.body.clone());
+        self.sent.push(Sent { at, connection, api, body });
+        // What cannot be written is found out here.
+        request.encode(&mut bytes::BytesMut::new()).unwrap();
+        let other = self.otherwise.iter().position(|(other, _)| *other == api);
+        let other = other.and_then(|i| self.otherwise.remove(i)).map(|(_, other)| other);
+        let is_silent = matches!(other, Some(Otherwise::Nothing));
+        let body = match other {
+            Some(Otherwise::Body(body)) => body,
+            _ => self.oblige(&request.body),
+        };
+        let response = Response {
+            api_key: api.key(),
+            api_version: request.header.request_api_version,
+            header: ResponseHeader::new(request.header.correlation_id),
+            body,
+        };
+        if is_silent {
+            self.unanswered = Some((connection, response));
+            return;
+        }
+        let takes = if api == Api::Fetch { FETCH_TAKES } else { Duration::ZERO };
+        // A broker answers the requests of a connection in turn.
+        let before = self.later.iter().filter(|(_, other, _)| *other == connection).map(|(at, ..)| *at);
+        let at = before.fold(self.now + takes, Instant::max);
+        self.later.push((at, connection, response));
+    }
+
+    fn receive(&mut self, connection: ConnectionId, response: Response) {
+        if self.open.contains(&connection) {
+            self.core.handle(Event::Received { connection, response: Box::new(response) }, self.now);
+        }
+    }
+
+    fn oblige(&mut self, request: &RequestBody) -> ResponseBody {
+        match request {
+            RequestBody::ApiVersions(_) => api_versions().into(),
+            RequestBody::Metadata(request) => metadata(request).into(),
+            RequestBody::FindCoordinator(_) => coordinator(ErrorCode::NONE).into(),
+            RequestBody::JoinGroup(request) if request.member_id.is_empty() => {
+                let mut response = JoinGroupResponse::default();
+                (response.error_code, response.member_id) = (ErrorCode::MEMBER_ID_REQUIRED, "m".into());
+                response.into()
+            }
+            RequestBody::JoinGroup(request) => {
+                self.generation += 1;
+                leading(request, self.generation).into()
+            }
+            RequestBody::SyncGroup(request) => {
+                let mut response = SyncGroupResponse::default();
+                let ours = request.assignments.iter().find(|ours| ours.member_id == request.member_id);
+                response.assignment = ours.map(|ours| ours.assignment.clone()).unwrap_or_default();
+                response.into()
+            }
+            RequestBody::Heartbeat(_) => HeartbeatResponse::default().into(),
+            RequestBody::LeaveGroup(_) => LeaveGroupResponse::default().into(),
+            RequestBody::OffsetCommit(request) => commit_answer(request, ErrorCode::NONE).into(),
+            RequestBody::OffsetFetch(request) => nothing_committed(request).into(),
+            RequestBody::ListOffsets(request) => at_zero(request).into(),
+            RequestBody::Fetch(_) => FetchResponse::default().into(),
+            request => panic!("nobody asked for {request:?}"),
+        }
+    }
+}
+
+fn api_versions() -> ApiVersionsResponse {
+    let parsed = Api::ALL.iter().filter(|api| api.is_parsed());
+    let range = |api: &Api| ApiVersion::new(api.key(), *api.versions().start(), *api.versions().end());
+    let mut response = ApiVersionsResponse::default();
+    response.api_keys = parsed.map(range).collect();
+    response
+}
+
+fn metadata(request: &MetadataRequest) -> MetadataResponse {
+    let asked = request.topics.iter().flatten().filter_map(|topic| topic.name.as_ref());
+    let topics = asked.map(|name| {
+        let mut topic = topic_answer(name, Uuid([1; 16]), vec![]);
+        match name.as_str() {
+            "t" => topic.partitions = vec![partition_answer(0, 1, 0), partition_answer(1, 1, 0)],
+            _ => topic.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        }
+        topic
+    });
+    metadata_response(&[1], topics.collect())
+}
+
+pub fn coordinator(error: ErrorCode) -> FindCoordinatorResponse {
+    let mut ours = Coordinator::default();
+    (ours.key, ours.host, ours.port, ours.error_code) = ("g".into(), "host".into(), 9001, error);
+    let mut response = FindCoordinatorResponse::default();
+    response.coordinators = vec![ours];
+    response
+}
+
+fn leading(request: &JoinGroupRequest, generation: i32) -> JoinGroupResponse {
+    let mut ours = JoinGroupResponseMember::default();
+    ours.member_id = request.member_id.clone();
+    ours.metadata = request.protocols[0].metadata.clone();
+    let mut response = JoinGroupResponse::default();
+    (response.leader, response.member_id) = (request.member_id.clone(), request.member_id.clone());
+    (response.generation_id, response.members) = (generation, vec![ours]);
+    response.protocol_name = Some(request.protocols[0].name.clone());
+    response
+}
+
+pub fn commit_answer(request: &OffsetCommitRequest, error: ErrorCode) -> OffsetCommitResponse {
+    let topic = |topic: &milena_protocol::messages::offset_commit::OffsetCommitRequestTopic| {
+        let mut answer = OffsetCommitResponseTopic::default();
+        answer.name = topic.name.clone();
+        for asked in &topic.partitions {
+            let mut partition = OffsetCommitResponsePartition::default();
+            (partition.partition_index, partition.error_code) = (asked.partition_index, error);
+            answer.partitions.push(partition);
+        }
+        answer
+    };
+    let mut response = OffsetCommitResponse::default();
+    response.topics = request.topics.iter().map(topic).collect();
+    response
+}
+
+/// The answer to a commit of one partition.
+pub fn refused_commit(error: ErrorCode) -> OffsetCommitResponse {
+    let offsets: Offsets = [(t(0), crate::OffsetAndMetadata::new(0))].into();
+    let request = crate::core::commits::request(&"g".into(), None, &Default::default(), &offsets);
+    commit_answer(&request, error)
+}
+
+pub fn heartbeat(error: ErrorCode) -> HeartbeatResponse {
+    let mut response = HeartbeatResponse::default();
+    response.error_code = error;
+    response
+}
+
+fn nothing_committed(request: &OffsetFetchRequest) -> OffsetFetchResponse {
+    let topics = request.groups[0].topics.iter().flatten().map(|topic| {
+        let mut answer = OffsetFetchResponseTopic::default();
+        answer.name = topic.name.clone();
+        for &index in &topic.partition_indexes {
+            let mut partition = OffsetFetchResponsePartition::default();
+            (partition.partition_index, partition.committed_offset) = (index, -1);
+            answer.partitions.push(partition);
+        }
+        answer
+    });
+    let mut group = OffsetFetchResponseGroup::default();
+    (group.group_id, group.topics) = (request.groups[0].group_id.clone(), topics.collect());
+    let mut response = OffsetFetchResponse::default();
+    response.groups = vec![group];
+    response
+}
+
+fn at_zero(request: &ListOffsetsRequest) -> ListOffsetsResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let mut answer = ListOffsetsTopicResponse::default();
+        answer.name = topic.name.clone();
+        for asked in &topic.partitions {
+            let mut partition = ListOffsetsPartitionResponse::default();
+            (partition.partition_index, partition.offset) = (asked.partition_index, 0);
+            answer.partitions.push(partition);
+        }
+        answer
+    });
+    let mut response = ListOffsetsResponse::default();
+    response.topics = topics.collect();
+    response
+}
