@@ -17,10 +17,10 @@ use super::fetch_budget::FetchBudget;
 use super::fetch_report::{FetchError, Place};
 use super::fetch_session::{Asked, Change, Entry, FetchSession};
 use super::fetch_settings::FetchSettings;
-use super::fetching::Versions;
 use super::metadata::{Leader, Metadata};
 use super::positions::{Assigned, Held, Phase, Positions};
 use super::topic_partition::TopicPartition;
+use super::versions::Versions;
 
 /// The first version that names topics by their ids.
 const TOPIC_IDS: i16 = 13;
@@ -94,12 +94,12 @@ impl Fetcher {
     }
 
     /// The next request to a broker that can take one.
-    pub(super) fn next_request<V: Versions>(
+    pub(super) fn next_request(
         &mut self,
         positions: &mut Positions,
         metadata: &mut Metadata,
         now: Instant,
-        can_send: &mut impl FnMut(i32) -> Option<V>,
+        can_send: &mut impl FnMut(i32) -> Option<Versions>,
     ) -> Option<Fetch> {
         let mut by_node = wanted(positions, metadata, now);
         by_node.retain(|id, _| self.nodes.get(id).is_none_or(|node| node.may_send(now)));
@@ -138,10 +138,10 @@ impl Fetcher {
     }
 
     /// The request that closes the next session that is still open; none for brokers with a request under way.
-    pub(super) fn next_close<V: Versions>(
+    pub(super) fn next_close(
         &mut self,
         settings: &FetchSettings,
-        can_send: &mut impl FnMut(i32) -> Option<V>,
+        can_send: &mut impl FnMut(i32) -> Option<Versions>,
     ) -> Option<Fetch> {
         while let Some((node_id, node)) = self.nodes.pop_first() {
             if let Some(reserved) = node.in_flight {
@@ -260,8 +260,8 @@ fn is_online(metadata: &Metadata, partition: &TopicPartition, node: i32) -> bool
 
 /// The version to ask in. By names if a topic has no id; where the broker takes ids only, such a topic has to wait.
 /// `None`: the broker does not know the API in any version that would do.
-fn version<V: Versions>(
-    versions: &V,
+fn version(
+    versions: &Versions,
     wanted: &mut Vec<(TopicPartition, Entry)>,
     metadata: &mut Metadata,
 ) -> Option<i16> {

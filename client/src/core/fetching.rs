@@ -24,17 +24,7 @@ use super::offsets::{self, Questions};
 pub use super::positions::ResetTo;
 use super::positions::{Phase, Positions};
 use super::topic_partition::TopicPartition;
-
-/// The versions that a broker and this client have in common.
-pub trait Versions {
-    /// The newest version of an API up to `limit`; `None` when there is none.
-    fn newest_up_to(&self, api: Api, limit: i16) -> Option<i16>;
-
-    /// The newest version of an API.
-    fn newest(&self, api: Api) -> Option<i16> {
-        self.newest_up_to(api, i16::MAX)
-    }
-}
+use super::versions::Versions;
 
 /// A request that has to go out.
 #[derive(Debug)]
@@ -185,11 +175,11 @@ impl Fetching {
 
     /// The next request for a broker. `can_send` is asked about a broker that there is something to ask of: `None`
     /// when it cannot take a request now. (If it is not connected, this is the time to connect to it.)
-    pub fn next_request<V: Versions>(
+    pub fn next_request(
         &mut self,
         metadata: &mut Metadata,
         now: Instant,
-        mut can_send: impl FnMut(i32) -> Option<V>,
+        mut can_send: impl FnMut(i32) -> Option<Versions>,
     ) -> Option<Outgoing> {
         self.positions.follow_leaders(metadata);
         self.settle();
@@ -204,10 +194,7 @@ impl Fetching {
 
     /// When the consumer closes: the next request that closes a fetch session, so that the broker need not keep it.
     /// Nothing depends on it.
-    pub fn next_close<V: Versions>(
-        &mut self,
-        mut can_send: impl FnMut(i32) -> Option<V>,
-    ) -> Option<Outgoing> {
+    pub fn next_close(&mut self, mut can_send: impl FnMut(i32) -> Option<Versions>) -> Option<Outgoing> {
         let fetch = self.fetcher.next_close(self.positions.settings(), &mut can_send)?;
         Some(self.outgoing(fetch, InFlight::Close))
     }

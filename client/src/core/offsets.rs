@@ -16,10 +16,10 @@ use milena_protocol::messages::offset_for_leader_epoch::{
 use milena_protocol::{Api, ErrorCode, RequestBody, Str};
 
 use super::fetch_report::{FetchError, Place};
-use super::fetching::Versions;
 use super::metadata::{Leader, Metadata};
 use super::positions::{Phase, Positions, ResetTo};
 use super::topic_partition::TopicPartition;
+use super::versions::Versions;
 
 /// The version of OffsetForLeaderEpoch that consumers may use: before, it needs rights over the whole cluster.
 const CONSUMERS_MAY_ASK: i16 = 3;
@@ -57,11 +57,11 @@ pub(super) struct Asking {
 }
 
 /// The next request for offsets to a broker that can take one.
-pub(super) fn next_request<V: Versions>(
+pub(super) fn next_request(
     positions: &mut Positions,
     metadata: &mut Metadata,
     now: Instant,
-    can_send: &mut impl FnMut(i32) -> Option<V>,
+    can_send: &mut impl FnMut(i32) -> Option<Versions>,
 ) -> Option<Asking> {
     let mut by_node: BTreeMap<i32, (Vec<TopicPartition>, Vec<TopicPartition>)> = BTreeMap::new();
     for (partition, assigned) in positions.iter() {

@@ -31,12 +31,6 @@ impl Versions {
     }
 }
 
-impl super::fetching::Versions for Versions {
-    fn newest_up_to(&self, api: Api, limit: i16) -> Option<i16> {
-        self.newest_up_to(api, limit)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use milena_protocol::messages::api_versions::ApiVersion;

@@ -1,10 +1,11 @@
 //! The records of one partition in one answer: read batch by batch, as far as a poll has room.
 
 use milena_protocol::records::{
-    Batch, BatchCursor, BatchHeader, Compression, RecordCursor, RecordError, RecordErrorKind, RecordSpan,
+    Batch, BatchCursor, BatchHeader, Compression, RecordCursor, RecordError, RecordSpan,
 };
 
 use super::CorruptRecords;
+use super::fault::Fault;
 use super::reader::Reader;
 use super::transactions::Transactions;
 use crate::core::completed_fetch::CompletedFetch;
@@ -49,19 +50,6 @@ pub(super) enum Drained {
     Through,
     /// The poll is full.
     Stopped,
-}
-
-/// A flaw, before it is known where the partition stands.
-pub(super) struct Fault {
-    pub(super) kind: RecordErrorKind,
-    /// Where the broken batch begins in the blob.
-    pub(super) batch_position: usize,
-}
-
-impl From<RecordError> for Fault {
-    fn from(error: RecordError) -> Self {
-        Fault { kind: error.kind(), batch_position: error.batch_position() }
-    }
 }
 
 impl Draining {

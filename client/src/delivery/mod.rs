@@ -8,6 +8,7 @@
 //! [`take_consumed`](Delivery::take_consumed) says how far it got, gaps and all that was left out included.
 
 mod draining;
+mod fault;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use milena_protocol::records::{Batch, ControlKind, ControlRecord, Decompressor};
 
-use super::draining::Fault;
+use super::fault::Fault;
 
 /// Which producers' transactions are aborted, at the batch that is being read.
 #[derive(Debug)]

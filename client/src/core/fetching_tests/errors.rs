@@ -248,7 +248,7 @@ fn closing_closes_the_sessions_that_are_idle() {
         let partition = asked(&fetch)[0].0;
         rig.answer(&fetch, fetched(vec![nothing(partition)]));
     }
-    let versions = rig.versions.clone();
+    let versions = rig.versions.versions();
     let close = rig.fetching.next_close(|_| Some(versions.clone())).unwrap();
     assert_eq!((close.node_id, session(&close), asked(&close)), (1, (SESSION, -1, vec![]), vec![]));
     rig.answer(&close, fetched(vec![]));

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bytes::Bytes;
+use milena_protocol::messages::api_versions::ApiVersion;
 use milena_protocol::messages::fetch::{AbortedTransaction, FetchableTopicResponse, PartitionData};
 use milena_protocol::messages::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use milena_protocol::messages::offset_for_leader_epoch::{EpochEndOffset, OffsetForLeaderTopicResult};
 use milena_protocol::messages::{
-    FetchRequest, FetchResponse, ListOffsetsResponse, OffsetForLeaderEpochResponse,
+    ApiVersionsResponse, FetchRequest, FetchResponse, ListOffsetsResponse, OffsetForLeaderEpochResponse,
 };
 use milena_protocol::records::BatchBuilder;
 use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody, Str, Uuid};
@@ -23,6 +24,7 @@ use super::fetching::*;
 use super::metadata::{Metadata, MetadataSettings};
 use super::test_support::{self, T, metadata_response, partition_answer, topic_answer};
 use super::topic_partition::TopicPartition;
+use super::versions::Versions;
 
 const ID: Uuid = Uuid([1; 16]);
 const SESSION: i32 = 77;
@@ -41,9 +43,11 @@ fn place(offset: i64, leader_epoch: i32) -> Place {
 #[derive(Clone, Debug)]
 struct Newest(BTreeMap<Api, i16>);
 
-impl Versions for Newest {
-    fn newest_up_to(&self, api: Api, limit: i16) -> Option<i16> {
-        self.0.get(&api).map(|newest| *newest.min(&limit))
+impl Newest {
+    fn versions(&self) -> Versions {
+        let mut answer = ApiVersionsResponse::default();
+        answer.api_keys = self.0.iter().map(|(api, newest)| ApiVersion::new(api.key(), 0, *newest)).collect();
+        Versions::new(&answer)
     }
 }
 
@@ -96,7 +100,7 @@ impl Rig {
     /// All requests that can go out now.
     fn requests(&mut self) -> Vec<Outgoing> {
         let Rig { fetching, metadata, now, versions, down } = self;
-        let can_send = |node: i32| (!down.contains(&node)).then(|| versions.clone());
+        let can_send = |node: i32| (!down.contains(&node)).then(|| versions.versions());
         std::iter::from_fn(|| fetching.next_request(metadata, *now, can_send)).collect()
     }
 
