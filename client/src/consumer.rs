@@ -64,12 +64,19 @@ pub struct Consumer {
 pub enum Notice {
     /// These partitions are now the consumer's.
     Assigned(Vec<TopicPartition>),
-    /// These are not any more; with `enable.auto.commit` their offsets have been committed.
+    /// These are not any more; with `enable.auto.commit` their offsets are committed before another member reads them.
     Revoked(Vec<TopicPartition>),
     /// These are not any more, and others may have had them for a while: nothing could be committed.
     Lost(Vec<TopicPartition>),
     /// A commit that nobody waited for failed.
     CommitFailed(Error),
+    /// A connection could not be made, or has broken. The consumer goes on trying by itself.
+    Disconnected {
+        /// The broker's address, as in `host:9092`.
+        address: String,
+        /// What happened, for people to read.
+        reason: String,
+    },
     /// The consumer has changed its position by itself, or found something to tell.
     Fetch(FetchNotice),
 }
@@ -286,6 +293,10 @@ impl Consumer {
                     self.notice(notice(partitions));
                 }
                 Update::Sought { partition, epoch } => self.delivery.forget(&partition, epoch),
+                Update::Disconnected { address, reason } => {
+                    let address = format!("{}:{}", address.host, address.port);
+                    self.notice(Notice::Disconnected { address, reason });
+                }
                 Update::CommitFailed(error) => self.notice(Notice::CommitFailed(error)),
                 Update::Notice(notice) => self.notice(Notice::Fetch(notice)),
             }

@@ -214,6 +214,13 @@ pub enum Update {
         /// What was fetched under a position epoch up to this is out of date.
         epoch: u64,
     },
+    /// A connection could not be made, or has broken. Another one is made as soon as it is needed.
+    Disconnected {
+        /// To where.
+        address: Address,
+        /// What happened, for people to read.
+        reason: String,
+    },
     /// A commit in the background failed.
     CommitFailed(Error),
     /// The fetch side did something on its own.

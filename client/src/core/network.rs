@@ -39,7 +39,15 @@ pub(super) struct Network<T> {
     last_correlation_id: i32,
     actions: VecDeque<Action>,
     returned: VecDeque<(Peer, Returned<T>)>,
-    failed: VecDeque<Peer>,
+    failed: VecDeque<Failure>,
+}
+
+/// A connection that was lost, other than by closing it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) peer: Peer,
+    pub(super) address: Address,
+    pub(super) reason: String,
 }
 
 impl<T> Network<T> {
@@ -203,9 +211,10 @@ impl<T> Network<T> {
 
     fn give_up(&mut self, peer: Peer, reason: String, close: bool, now: Instant) {
         let Some(connection) = self.connections.get_mut(&peer) else { return };
-        self.last_error = Some((connection.address().clone(), reason.clone()));
+        let failure = Failure { peer, address: connection.address().clone(), reason: reason.clone() };
+        self.last_error = Some((failure.address.clone(), reason.clone()));
         let ended = connection.fail(reason, &mut self.rng, now);
-        self.failed.push_back(peer);
+        self.failed.push_back(failure);
         self.ended(peer, ended, close);
     }
 
@@ -248,8 +257,8 @@ impl<T> Network<T> {
         self.actions.pop_front()
     }
 
-    /// Who was lost, other than by closing.
-    pub(super) fn next_failed(&mut self) -> Option<Peer> {
+    /// Which connection was lost.
+    pub(super) fn next_failed(&mut self) -> Option<Failure> {
         self.failed.pop_front()
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use milena_client::{Config, Consumer, Error};
+use milena_client::{Config, Consumer, Error, Notice};
 use milena_testdata::{Kafka, Version};
 
 use crate::common::{PATIENCE, POLL, Seen, committed, config, read, read_on, subscribed};
@@ -22,6 +22,12 @@ async fn a_broker_that_is_restarted_is_found_again() {
     read_on(&mut consumer, &mut seen, 600).await;
 
     assert_eq!(seen.repeated, 0);
+    let address = kafka.address(0);
+    assert!(
+        consumer
+            .notices()
+            .any(|n| matches!(n, Notice::Disconnected { address: lost, .. } if lost == address))
+    );
     consumer.close(PATIENCE).await.unwrap();
     assert_eq!(committed(&kafka, "restart"), [Some(200); 3]);
 }

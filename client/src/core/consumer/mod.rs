@@ -28,10 +28,10 @@ use std::time::{Duration, Instant};
 use milena_protocol::Str;
 
 use super::fetching::{FetchToken, Fetching};
-use super::io::{Action, Answer, CallId, Event};
+use super::io::{Action, Answer, CallId, Event, Update};
 use super::membership::Generation;
 use super::metadata::Metadata;
-use super::network::{Network, Peer};
+use super::network::{Failure, Network, Peer};
 use super::rng::Rng;
 use super::topic_partition::TopicPartition;
 use crate::{Config, ConfigError, Error};
@@ -219,10 +219,11 @@ impl Core {
                 }
             }
         }
-        while let Some(peer) = self.network.next_failed() {
+        while let Some(Failure { peer, address, reason }) = self.network.next_failed() {
             if peer == Peer::Coordinator {
                 self.coordinator_failed(now);
             }
+            self.outbox.push_back(Action::Update(Update::Disconnected { address, reason }));
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use milena_protocol::messages::JoinGroupResponse;
+use milena_protocol::messages::{JoinGroupRequest, JoinGroupResponse, SyncGroupResponse};
 use milena_protocol::{Api, ErrorCode, RequestBody, Uuid};
 
-use super::sim::{Sim, config, coordinator, heartbeat, t};
+use super::sim::{Sim, assigned, config, coordinator, heartbeat, leading, t};
 use crate::core::io::{Answer, Update};
 use crate::core::test_support::{T, metadata_response, partition_answer, topic_answer};
 use crate::{Error, Strategy};
@@ -102,6 +102,71 @@ fn t14_under_the_cooperative_protocol_partitions_are_kept_over_a_rebalance() {
     sim.poll(T).unwrap();
     assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::JoinGroup, Api::SyncGroup]);
     assert_eq!(sim.updates, [Update::Assigned(vec![])]);
+}
+
+#[test]
+fn t14_a_partition_that_moves_is_committed_once_more_given_up_and_the_group_joined_again() {
+    let cooperative = vec![Strategy::CooperativeSticky];
+    let mut sim = Sim::joined(config().partition_assignment_strategy(cooperative));
+    sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::REBALANCE_IN_PROGRESS));
+    sim.pass(4 * SECOND);
+    sim.no_answer(Api::JoinGroup);
+    sim.poll(T).unwrap();
+    sim.seek(t(1), 5);
+    sim.cut(Api::JoinGroup);
+    sim.updates.clear();
+    for _ in 0..2 {
+        sim.otherwise(Api::SyncGroup, assigned(&[0]));
+    }
+    sim.poll(SECOND).unwrap();
+    // What was read while the group rebalanced is not read again by the next owner.
+    let before = (1, vec![0, 0]);
+    assert_eq!(sim.commits(), [before, (3, vec![5]), (3, vec![0])]);
+    assert!(
+        matches!(&sim.updates[0], Update::Revoked { partitions, lost: false, .. } if *partitions == [t(1)])
+    );
+    assert_eq!(sim.updates[1..], [Update::Assigned(vec![]), Update::Assigned(vec![])]);
+    assert_eq!(sim.times(Api::JoinGroup).len(), 3);
+}
+
+#[test]
+fn t13_a_static_leader_that_comes_back_keeps_quiet_about_the_assignment() {
+    let mut sim = Sim::new(config().group_instance_id("i"));
+    sim.subscribe(&["t"]);
+    let mut back = leading(&JoinGroupRequest::default(), 7);
+    (back.leader, back.member_id, back.skip_assignment) = ("m".into(), "m".into(), true);
+    (back.members, back.protocol_name) = (vec![], Some("range".into()));
+    sim.otherwise(Api::JoinGroup, back);
+    sim.otherwise(Api::SyncGroup, assigned(&[1]));
+    sim.poll(SECOND).unwrap();
+    let told = sim.sent.iter().find_map(|sent| match &sent.body {
+        RequestBody::SyncGroup(sync) => Some(sync.assignments.len()),
+        _ => None,
+    });
+    assert_eq!(told, Some(0));
+    assert_eq!(sim.updates, [Update::Assigned(vec![t(1)])]);
+}
+
+#[test]
+fn t13_a_member_that_the_leader_left_out_has_no_partitions_and_stays() {
+    let mut sim = Sim::new(config());
+    sim.subscribe(&["t"]);
+    sim.otherwise(Api::SyncGroup, SyncGroupResponse::default());
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.updates, [Update::Assigned(vec![])]);
+    sim.pass(9 * SECOND);
+    assert!(!sim.times(Api::Heartbeat).is_empty());
+}
+
+#[test]
+fn a_group_of_another_kind_is_an_error_of_poll() {
+    let mut sim = Sim::new(config());
+    sim.subscribe(&["t"]);
+    let mut other = JoinGroupResponse::default();
+    other.error_code = ErrorCode::INCONSISTENT_GROUP_PROTOCOL;
+    sim.otherwise(Api::JoinGroup, other);
+    let error = sim.poll(SECOND).unwrap_err();
+    assert_eq!(error.to_string(), "joining the group: INCONSISTENT_GROUP_PROTOCOL (23)");
 }
 
 #[test]

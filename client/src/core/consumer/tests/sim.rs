@@ -54,6 +54,8 @@ pub struct Sim {
     open: BTreeSet<ConnectionId>,
     pub sent: Vec<Sent>,
     pub updates: Vec<Update>,
+    /// How many connections failed.
+    pub disconnected: usize,
     pub answers: BTreeMap<CallId, Result<Answer, Error>>,
     pub is_finished: bool,
     last_call: u64,
@@ -82,6 +84,7 @@ impl Sim {
             open: BTreeSet::new(),
             sent: Vec::new(),
             updates: Vec::new(),
+            disconnected: 0,
             answers: BTreeMap::new(),
             is_finished: false,
             last_call: 0,
@@ -252,6 +255,7 @@ impl Sim {
             }
             Action::Close { connection } => drop(self.open.remove(&connection)),
             Action::Send { connection, request } => self.asked(connection, *request),
+            Action::Update(Update::Disconnected { .. }) => self.disconnected += 1,
             Action::Update(update) => self.updates.push(update),
             Action::Answer { call, answer } => drop(self.answers.insert(call, answer)),
             Action::Wait(_) | Action::Finish => unreachable!(),
@@ -355,14 +359,24 @@ pub fn coordinator(error: ErrorCode) -> FindCoordinatorResponse {
     response
 }
 
-fn leading(request: &JoinGroupRequest, generation: i32) -> JoinGroupResponse {
+/// The answer to a member that leads a group of its own.
+pub fn leading(request: &JoinGroupRequest, generation: i32) -> JoinGroupResponse {
+    let protocol = request.protocols.first().cloned().unwrap_or_default();
     let mut ours = JoinGroupResponseMember::default();
     ours.member_id = request.member_id.clone();
-    ours.metadata = request.protocols[0].metadata.clone();
+    ours.metadata = protocol.metadata;
     let mut response = JoinGroupResponse::default();
     (response.leader, response.member_id) = (request.member_id.clone(), request.member_id.clone());
     (response.generation_id, response.members) = (generation, vec![ours]);
-    response.protocol_name = Some(request.protocols[0].name.clone());
+    response.protocol_name = Some(protocol.name);
+    response
+}
+
+/// What the leader gives to this member.
+pub fn assigned(partitions: &[i32]) -> SyncGroupResponse {
+    let decision = vec![("m".to_owned(), vec![("t".to_owned(), partitions.to_vec())])];
+    let mut response = SyncGroupResponse::default();
+    response.assignment = crate::core::subscription::assignments(decision).remove(0).assignment;
     response
 }
 
