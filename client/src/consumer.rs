@@ -1,6 +1,7 @@
 //! The consumer, as an application sees it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,27 @@ pub enum Notice {
     },
     /// The consumer has changed its position by itself, or found something to tell.
     Fetch(FetchNotice),
+}
+
+/// For an operator to read, on one line.
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Assigned(partitions) => write!(f, "assigned: {}", list(partitions)),
+            Notice::Revoked(partitions) => write!(f, "revoked: {}", list(partitions)),
+            Notice::Lost(partitions) => write!(f, "lost: {}", list(partitions)),
+            Notice::CommitFailed(error) => write!(f, "a commit failed: {error}"),
+            Notice::Disconnected { address, reason } => write!(f, "{address}: {reason}; trying again"),
+            Notice::Fetch(notice) => notice.fmt(f),
+        }
+    }
+}
+
+fn list(partitions: &[TopicPartition]) -> String {
+    match partitions {
+        [] => "nothing".to_owned(),
+        _ => partitions.iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(", "),
+    }
 }
 
 impl Consumer {

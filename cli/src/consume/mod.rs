@@ -112,6 +112,7 @@ async fn consume(args: &Args, config: Config) -> Result<(), Failure> {
         for (partition, offset) in rest {
             consumer.seek(&partition, offset).await.map_err(Failure::of)?;
         }
+        consumer.notices().for_each(|notice| output.progress.say(notice.to_string()));
         let lag = consumer.lag().await.map_err(Failure::of)?;
         output.progress.lag(lag);
         if output.left == 0 || (args.exit_at_end && lag == Some(0)) {

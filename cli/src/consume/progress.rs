@@ -29,6 +29,13 @@ impl Progress {
         Progress { line, started: now, drawn: now, records: 0, bytes: 0, lag: None }
     }
 
+    /// Says something above the line.
+    pub fn say(&self, text: impl AsRef<str>) {
+        if let Some(line) = &self.line {
+            line.println(text);
+        }
+    }
+
     /// Counts a record that was printed.
     pub fn record(&mut self, record: &Record<'_>) {
         let size = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len) as u64;

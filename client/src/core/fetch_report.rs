@@ -166,6 +166,22 @@ pub enum FetchNotice {
     },
 }
 
+impl fmt::Display for FetchNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FetchNotice::Reset { partition, from, to } => {
+                write!(f, "{partition}: offset {from} was out of range; reading goes on at {to}")
+            }
+            FetchNotice::Truncated { partition, from, to } => {
+                write!(f, "{partition}: the log was truncated before offset {from}; reading goes on at {to}")
+            }
+            FetchNotice::TopicRecreated { partition } => {
+                write!(f, "{partition}: the topic was created again, and is read from its start")
+            }
+        }
+    }
+}
+
 /// What was not told yet.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
