@@ -293,5 +293,9 @@ fn bad_usage_ends_with_2_and_says_what_is_right() {
     assert_eq!(status.code(), Some(2));
     assert!(complaints.contains("fetch.min.bytes"), "{complaints}");
     assert_eq!(milena("localhost:1", "t", "g", &["-X", "nonsense"]).finish().0.code(), Some(2));
+    // Each is a good value, but not together.
+    let (status, _, complaints) = milena("localhost:1", "t", "g", &["-X", "session.timeout.ms=100"]).finish();
+    assert_eq!(status.code(), Some(2));
+    assert!(complaints.contains("heartbeat.interval.ms"), "{complaints}");
     assert_eq!(milena("localhost", "t", "g", &[]).finish().0.code(), Some(2));
 }

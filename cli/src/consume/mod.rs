@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
-use milena_client::{Config, Consumer, Records, TopicPartition};
+use milena_client::{Config, Consumer, Error, Records, TopicPartition};
 
 use crate::failure::Failure;
 use format::Format;
@@ -91,7 +91,10 @@ fn config(args: &Args) -> Result<Config, String> {
 }
 
 async fn consume(args: &Args, config: Config) -> Result<(), Failure> {
-    let mut consumer = Consumer::new(config).map_err(Failure::of)?;
+    let mut consumer = match Consumer::new(config) {
+        Err(Error::Config(problem)) => crate::usage(problem),
+        consumer => consumer.map_err(Failure::of)?,
+    };
     consumer.subscribe([args.topic.as_str()]).await.map_err(Failure::of)?;
     let mut output = Output {
         out: BufWriter::with_capacity(1 << 20, io::stdout()),
