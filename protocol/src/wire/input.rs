@@ -111,7 +111,7 @@ impl<'a> Input<'a> {
         nom::Err::Failure(Flaw::new(kind, self.offset()))
     }
 
-    /// Takes `N` bytes, as a number has them.
+    /// Takes `N` bytes, as a number has them. (nom's own parsers of numbers put them together byte by byte.)
     #[inline(always)]
     pub(crate) fn array<const N: usize>(self) -> Parsed<'a, [u8; N]> {
         match self.rest.split_first_chunk() {
