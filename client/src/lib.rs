@@ -1,4 +1,12 @@
 //! A Kafka consumer: a pure core under a thin tokio driver.
+//!
+//! - [`Consumer`] reads topics as a member of a group: [`subscribe`](Consumer::subscribe), [`poll`](Consumer::poll),
+//!   [`close`](Consumer::close). It needs a tokio runtime.
+//! - [`Config`] has the properties of Kafka's own consumer, by their names and with their defaults.
+//! - [`Records`] are lent by a poll; [`Record::to_owned`] keeps one for longer.
+//! - [`Error`] says what to do about it ([`is_retriable`](Error::is_retriable)); [`Notice`]s tell what went on in the
+//!   background: rebalances, broken connections, resets.
+//! - [`core`] is the consumer without a clock and without sockets, for those who run it on a loop of their own.
 
 pub mod core;
 
