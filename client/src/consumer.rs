@@ -21,6 +21,9 @@ use crate::records::Records;
 /// How many [`Notice`]s are kept for an application that does not ask for them.
 const NOTICES: usize = 1000;
 
+/// How large a batch may be that comes in addition to `fetch.max.bytes`.
+const BATCH_BYTES: usize = 50 << 20;
+
 /// Reads topics, as a member of a consumer group.
 ///
 /// A task in the background keeps up the connections, the membership and the prefetching; records are decompressed
@@ -119,8 +122,12 @@ impl Consumer {
         };
         let (max_poll_records, default_api_timeout) = (config.max_poll_records, config.default_api_timeout);
         let core = Core::new(&config, seed(), Instant::now())?;
+        // A broker may go over what was asked for by one batch (KIP-74).
+        let fetch_bytes = usize::try_from(config.fetch_max_bytes).unwrap_or_default();
+        let mut limits = Limits::default();
+        limits.frame_bytes = limits.frame_bytes.max(fetch_bytes + BATCH_BYTES);
         Ok(Consumer {
-            calls: driver::start(core, Limits::default()),
+            calls: driver::start(core, limits),
             delivery: Delivery::new(delivery),
             assignment: BTreeSet::new(),
             notices: VecDeque::new(),
