@@ -21,6 +21,7 @@ use super::metadata::{Leader, Metadata};
 use super::positions::{Assigned, Held, Phase, Positions};
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
+use super::wire_millis::wire_millis;
 
 /// The first version that names topics by their ids.
 const TOPIC_IDS: i16 = 13;
@@ -280,7 +281,7 @@ fn version(
 
 fn request(settings: &FetchSettings, change: Change, max_bytes: usize) -> FetchRequest {
     let mut request = FetchRequest::default();
-    request.max_wait_ms = i32::try_from(settings.fetch_max_wait.as_millis()).unwrap_or(i32::MAX);
+    request.max_wait_ms = wire_millis(settings.fetch_max_wait);
     request.min_bytes = settings.fetch_min_bytes;
     request.max_bytes = i32::try_from(max_bytes).unwrap_or(i32::MAX);
     request.isolation_level = settings.isolation_level.code();

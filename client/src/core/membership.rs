@@ -32,6 +32,7 @@ use milena_protocol::{ErrorCode, Str};
 use super::assignors::{Assignor, ClusterTopics, Member, RebalanceProtocol};
 use super::subscription;
 use super::topic_partition::TopicPartition;
+use super::wire_millis::wire_millis;
 use crate::Error;
 
 const PROTOCOL_TYPE: &str = "consumer";
@@ -258,8 +259,8 @@ impl Membership {
         let mut request = JoinGroupRequest::default();
         request.protocols = protocols;
         request.group_id = self.settings.group_id.clone();
-        request.session_timeout_ms = as_ms(self.settings.session_timeout);
-        request.rebalance_timeout_ms = as_ms(self.settings.rebalance_timeout);
+        request.session_timeout_ms = wire_millis(self.settings.session_timeout);
+        request.rebalance_timeout_ms = wire_millis(self.settings.rebalance_timeout);
         request.member_id = self.generation.member_id.clone();
         request.group_instance_id = self.settings.group_instance_id.clone();
         request.protocol_type = Str::from_static(PROTOCOL_TYPE);
@@ -542,8 +543,4 @@ impl Membership {
 fn truncated(reason: &str) -> &str {
     let end = (0..=reason.len().min(REASON_LIMIT)).rev().find(|end| reason.is_char_boundary(*end));
     &reason[..end.unwrap_or(0)]
-}
-
-fn as_ms(time: Duration) -> i32 {
-    i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
 }

@@ -12,6 +12,7 @@ pub mod membership;
 pub mod metadata;
 pub mod topic_partition;
 pub mod versions;
+mod wire_millis;
 
 mod backoff;
 mod commits;

@@ -20,6 +20,7 @@ use super::metadata::{Leader, Metadata};
 use super::positions::{Phase, Positions, ResetTo};
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
+use super::wire_millis::wire_millis;
 
 /// The version of OffsetForLeaderEpoch that consumers may use: before, it needs rights over the whole cluster.
 const CONSUMERS_MAY_ASK: i16 = 3;
@@ -116,7 +117,7 @@ fn ask_resets(
     let mut request = ListOffsetsRequest::default();
     request.replica_id = -1;
     request.isolation_level = positions.settings().isolation_level.code();
-    request.timeout_ms = millis(positions.settings().request_timeout);
+    request.timeout_ms = wire_millis(positions.settings().request_timeout);
     let mut questions = BTreeMap::new();
     for partition in partitions {
         let Some(leader) = metadata.leader(partition) else { continue };
@@ -276,8 +277,4 @@ fn release(positions: &mut Positions, partition: &TopicPartition, question: Ques
 
 fn key(topic: &Str, partition: i32) -> TopicPartition {
     TopicPartition { topic: topic.clone(), partition }
-}
-
-fn millis(duration: std::time::Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
