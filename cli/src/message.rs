@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use clap::ArgGroup;
 use milena_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use milena_protocol::{
-    Api, Limits, Message, MessageJson, Pairing, Request, RequestBody, RequestHeader, Response, ResponseBody,
-    ResponseHeader,
+    Api, DecodeError, EncodeError, Limits, Message, MessageJson, Pairing, Request, RequestBody,
+    RequestHeader, Response, ResponseBody, ResponseHeader,
 };
 use serde_json::{Value, json};
 
@@ -94,14 +94,10 @@ pub fn encode(args: EncodeArgs) -> Result<(), Failure> {
 impl MessageArgs {
     fn decode(&self, bytes: &Bytes) -> Result<Value, Failure> {
         if self.subscription {
-            let (version, message) = ConsumerProtocolSubscription::from_blob(bytes).map_err(Failure::of)?;
-            let known = version.min(*ConsumerProtocolSubscription::VERSIONS.end());
-            return message.to_json(known).map_err(Failure::of);
+            return decode_blob::<ConsumerProtocolSubscription>(bytes);
         }
         if self.assignment {
-            let (version, message) = ConsumerProtocolAssignment::from_blob(bytes).map_err(Failure::of)?;
-            let known = version.min(*ConsumerProtocolAssignment::VERSIONS.end());
-            return message.to_json(known).map_err(Failure::of);
+            return decode_blob::<ConsumerProtocolAssignment>(bytes);
         }
         let (api, version) = self.api();
         match (self.request, self.header) {
@@ -142,14 +138,10 @@ impl MessageArgs {
 
     fn encode(&self, json: &Value) -> Result<Bytes, Failure> {
         if self.subscription {
-            let version = self.api_version.unwrap_or(*ConsumerProtocolSubscription::VERSIONS.end());
-            let message = ConsumerProtocolSubscription::from_json(json, version).map_err(Failure::of)?;
-            return message.to_blob(version).map_err(Failure::of);
+            return encode_blob::<ConsumerProtocolSubscription>(json, self.api_version);
         }
         if self.assignment {
-            let version = self.api_version.unwrap_or(*ConsumerProtocolAssignment::VERSIONS.end());
-            let message = ConsumerProtocolAssignment::from_json(json, version).map_err(Failure::of)?;
-            return message.to_blob(version).map_err(Failure::of);
+            return encode_blob::<ConsumerProtocolAssignment>(json, self.api_version);
         }
         let (api, version) = self.api();
         let mut bytes = BytesMut::new();
@@ -198,6 +190,39 @@ impl MessageArgs {
         }
         (api, version)
     }
+}
+
+/// A message that travels inside another, behind a version of its own.
+trait Blob: MessageJson {
+    fn from_blob(blob: &Bytes) -> Result<(i16, Self), DecodeError>;
+    fn to_blob(&self, version: i16) -> Result<Bytes, EncodeError>;
+}
+
+macro_rules! blobs {
+    ($($message:ty),*) => {
+        $(impl Blob for $message {
+            fn from_blob(blob: &Bytes) -> Result<(i16, Self), DecodeError> {
+                <$message>::from_blob(blob)
+            }
+
+            fn to_blob(&self, version: i16) -> Result<Bytes, EncodeError> {
+                self.to_blob(version)
+            }
+        })*
+    };
+}
+
+blobs!(ConsumerProtocolSubscription, ConsumerProtocolAssignment);
+
+fn decode_blob<B: Blob>(bytes: &Bytes) -> Result<Value, Failure> {
+    let (version, message) = B::from_blob(bytes).map_err(Failure::of)?;
+    // What a newer version adds behind its known fields was not read.
+    message.to_json(version.min(*B::VERSIONS.end())).map_err(Failure::of)
+}
+
+fn encode_blob<B: Blob>(json: &Value, version: Option<i16>) -> Result<Bytes, Failure> {
+    let version = version.unwrap_or(*B::VERSIONS.end());
+    B::from_json(json, version).map_err(Failure::of)?.to_blob(version).map_err(Failure::of)
 }
 
 /// A member of the JSON of a message with its header.
