@@ -4,6 +4,7 @@
 //! said by clap, with exit code 2.
 
 mod apis;
+mod brokers;
 mod consume;
 mod failure;
 mod message;
@@ -26,7 +27,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print the records of a topic, as a member of a group
+    /// Print the records of topics
     Consume(consume::Args),
     /// Print a message of the protocol as JSON
     Decode(message::DecodeArgs),
@@ -59,5 +60,15 @@ fn main() -> ExitCode {
 
 /// Ends the command with exit code 2, as clap does for what it can tell by itself.
 fn usage(problem: impl std::fmt::Display) -> ! {
-    Cli::command().error(ErrorKind::ValueValidation, problem).exit()
+    let mut cli = Cli::command();
+    cli.build();
+    // The usage of the subcommand that was asked for says more than that of the whole.
+    let mut command = &mut cli;
+    for name in std::env::args().skip(1) {
+        if command.find_subcommand(&name).is_none() {
+            break;
+        }
+        command = command.find_subcommand_mut(&name).expect("it has just been found");
+    }
+    command.error(ErrorKind::ValueValidation, problem).exit()
 }

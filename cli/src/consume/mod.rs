@@ -1,9 +1,12 @@
-//! `milena consume`: the records of a topic, as a member of a group.
+//! `milena consume`: the records of topics, as a member of a group.
 //!
 //! A record counts as read when its line has been written and flushed: a poll comes only after that, and it is polls
 //! that commit what came before them. So a process that is killed repeats lines, and never loses one.
 
+mod ends;
 mod format;
+mod headers;
+mod payload;
 mod progress;
 
 use std::collections::BTreeMap;
@@ -12,8 +15,12 @@ use std::time::Duration;
 
 use milena_client::{Config, Consumer, Error, Records, TopicPartition};
 
+use crate::brokers::BrokerArgs;
 use crate::failure::Failure;
-use format::Format;
+use ends::Ends;
+use format::{Format, NotPrinted, Printer};
+use headers::HeaderFilter;
+use payload::PayloadType;
 use progress::Progress;
 
 /// How long a poll waits for records before the loop looks around.
@@ -23,25 +30,24 @@ const POLL: Duration = Duration::from_millis(500);
 const CLOSE: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
-#[command(after_help = "Ctrl-C commits what was written, leaves the group and ends with exit code 0.")]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// The brokers to begin with
-    #[arg(long, value_name = "HOST:PORT[,HOST:PORT]")]
-    bootstrap: String,
+    #[command(flatten)]
+    brokers: BrokerArgs,
 
-    /// The topic
-    #[arg(long, value_name = "T")]
-    topic: String,
+    /// The topics; may be repeated
+    #[arg(long = "topic", value_name = "T[,T]", value_delimiter = ',', required = true)]
+    topics: Vec<String>,
 
     /// The group; its members share the partitions, and it remembers what was read
     #[arg(long, value_name = "G")]
-    group: String,
+    group: Option<String>,
 
     /// Begin with the oldest record where the group has read nothing yet, instead of with the next new one
     #[arg(long)]
     from_beginning: bool,
 
-    /// End after N records
+    /// End when N records have been printed
     #[arg(long, value_name = "N")]
     max_messages: Option<u64>,
 
@@ -49,20 +55,42 @@ pub struct Args {
     #[arg(long)]
     exit_at_end: bool,
 
-    /// How to print a record
-    #[arg(long, value_enum, default_value_t = Format::Json)]
+    /// Say on standard error when a partition has been read to its end
+    #[arg(long)]
+    partition_eof: bool,
+
+    /// How to print a record: json, text, raw, or a template with placeholders; see below
+    #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = Format::parse)]
     format: Format,
 
-    /// A property of the consumer by Kafka's own name, as in -X fetch.min.bytes=1000; may be repeated
-    #[arg(short = 'X', value_name = "NAME=VALUE", value_parser = property)]
-    properties: Vec<(String, String)>,
+    /// What a key is: a TYPE as of --value-format
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t = PayloadType::Bytes, hide_possible_values = true)]
+    key_format: PayloadType,
+
+    /// What a value is; a record with another is told on standard error, and not printed
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t = PayloadType::Bytes)]
+    value_format: PayloadType,
+
+    /// Print only records with this header, of this value if one is given; repeated, with all of them
+    #[arg(long = "header", value_name = "NAME[=VALUE]", value_parser = HeaderFilter::parse)]
+    headers: Vec<HeaderFilter>,
 }
 
-/// `NAME=VALUE`
-fn property(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("a property is written as name=value")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
+const AFTER_HELP: &str = "\
+Formats:
+  json   one JSON object a line
+  text   the value as text, and the end of a line
+  raw    the bytes of the value, and nothing between two of them
+  A template is printed as it stands, but for
+    %t  topic        %k  key                              %K  length of the key in bytes, -1 for null
+    %p  partition    %s  value                            %S  length of the value, likewise
+    %o  offset       %h  headers: name=value,name=value   %R  the same as 4 bytes, big endian
+    %T  timestamp, in milliseconds since 1970             %%  a percent sign
+    \\n  \\r  \\t  \\\\  \\xNN  the end of a line, ..., the byte with these hexadecimal digits
+  as in --format '%t [%p] at %o: %k = %s\\n'
+
+Ctrl-C commits what was written, leaves the group and ends with exit code 0. Records that --header leaves out
+count as read. Exit code 1 says that something failed, or that a record was no --key-format or --value-format.";
 
 pub fn run(args: Args) -> Result<(), Failure> {
     let config = config(&args).unwrap_or_else(|problem| crate::usage(problem));
@@ -70,38 +98,37 @@ pub fn run(args: Args) -> Result<(), Failure> {
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::of)?;
-    runtime.block_on(consume(&args, config))
+    runtime.block_on(consume(args, config))
 }
 
 fn config(args: &Args) -> Result<Config, String> {
-    let mut config = Config::new(&args.bootstrap).map_err(|e| e.to_string())?;
-    let reset = if args.from_beginning { "earliest" } else { "latest" };
-    let options = [
-        ("group.id", args.group.as_str()),
-        ("client.id", "milena"),
-        ("auto.offset.reset", reset),
-        // Whoever sits in front of it should not wait a minute to hear of a wrong port.
-        ("default.api.timeout.ms", "10000"),
-    ];
-    let properties = args.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in options.into_iter().chain(properties) {
-        config.set(name, value).map_err(|e| e.to_string())?;
+    let mut options = Vec::new();
+    match &args.group {
+        Some(group) => options.push(("group.id", group.as_str())),
+        None if args.brokers.property("group.id").is_some() => {}
+        None => return Err("--group is missing: the group whose members share the partitions".to_owned()),
     }
-    Ok(config)
+    if args.from_beginning {
+        options.push(("auto.offset.reset", "earliest"));
+    }
+    args.brokers.config(&options)
 }
 
-async fn consume(args: &Args, config: Config) -> Result<(), Failure> {
+async fn consume(args: Args, config: Config) -> Result<(), Failure> {
     let mut consumer = match Consumer::new(config) {
         Err(Error::Config(problem)) => crate::usage(problem),
         consumer => consumer.map_err(Failure::of)?,
     };
-    consumer.subscribe([args.topic.as_str()]).await.map_err(Failure::of)?;
+    consumer.subscribe(&args.topics).await.map_err(Failure::of)?;
     let mut output = Output {
         out: BufWriter::with_capacity(1 << 20, io::stdout()),
-        format: args.format,
+        printer: Printer { format: args.format, key: args.key_format, value: args.value_format },
+        headers: args.headers,
         left: args.max_messages.unwrap_or(u64::MAX),
+        mismatches: 0,
         progress: Progress::new(),
     };
+    let mut ends = args.partition_eof.then(Ends::default);
 
     let stop = stop_signal();
     tokio::pin!(stop);
@@ -110,27 +137,50 @@ async fn consume(args: &Args, config: Config) -> Result<(), Failure> {
             () = &mut stop => break,
             records = consumer.poll(POLL) => records.map_err(Failure::of)?,
         };
+        if let Some(ends) = &mut ends {
+            ends.left(&records.partitions());
+        }
         // A failure to write leaves by `?`, and the consumer without a commit.
         let rest = output.print(&records)?;
         for (partition, offset) in rest {
             consumer.seek(&partition, offset).await.map_err(Failure::of)?;
         }
         consumer.notices().for_each(|notice| output.progress.say(notice.to_string()));
-        let lag = consumer.lag().await.map_err(Failure::of)?;
-        output.progress.lag(lag);
-        if output.left == 0 || (args.exit_at_end && lag == Some(0)) {
+        if output.left == 0 {
             break;
+        }
+        if args.exit_at_end || ends.is_some() || output.progress.is_due() {
+            let lags = consumer.lags().await.map_err(Failure::of)?;
+            for partition in ends.iter_mut().flat_map(|ends| ends.reached(&lags)) {
+                let offset = consumer.position(&partition).await.map_err(Failure::of)?;
+                let (topic, partition) = (&partition.topic, partition.partition);
+                output.progress.tell(format!("reached end of {topic} [{partition}] at offset {offset}"));
+            }
+            let lag = total(&lags);
+            output.progress.lag(lag);
+            if args.exit_at_end && lag == Some(0) {
+                break;
+            }
         }
     }
     output.progress.finish();
-    consumer.close(CLOSE).await.map_err(Failure::of)
+    consumer.close(CLOSE).await.map_err(Failure::of)?;
+    output.end()
+}
+
+/// How much is left to read; None until that is known of every partition, and without a partition.
+fn total(lags: &BTreeMap<TopicPartition, Option<i64>>) -> Option<i64> {
+    if lags.is_empty() { None } else { lags.values().copied().sum() }
 }
 
 struct Output {
     out: BufWriter<io::Stdout>,
-    format: Format,
+    printer: Printer,
+    headers: Vec<HeaderFilter>,
     /// How many more records are wanted.
     left: u64,
+    /// How many records were not of the types that were asked for.
+    mismatches: u64,
     progress: Progress,
 }
 
@@ -144,13 +194,32 @@ impl Output {
                     .or_insert(record.offset());
                 continue;
             }
-            self.format.write(&record, &mut self.out)?;
-            self.left -= 1;
             self.progress.record(&record);
+            if !self.headers.iter().all(|header| header.matches(&record)) {
+                continue;
+            }
+            match self.printer.print(&record, &mut self.out) {
+                Ok(()) => self.left -= 1,
+                Err(NotPrinted::Output(error)) => return Err(error),
+                Err(NotPrinted::Mismatch(cause)) => {
+                    self.mismatches += 1;
+                    let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
+                    self.progress.tell(format!("milena: {topic}-{partition}@{offset}: {cause}"));
+                }
+            }
         }
         let out = &mut self.out;
         self.progress.aside(|| out.flush())?;
         Ok(rest)
+    }
+
+    /// What is to be said when all has been read.
+    fn end(&self) -> Result<(), Failure> {
+        match self.mismatches {
+            0 => Ok(()),
+            1 => Err(Failure::Other("1 record was not printed".to_owned())),
+            more => Err(Failure::Other(format!("{more} records were not printed"))),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How far it is, on standard error, when that is a terminal.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
@@ -29,7 +29,16 @@ impl Progress {
         Progress { line, started: now, drawn: now, records: 0, bytes: 0, lag: None }
     }
 
-    /// Says something above the line.
+    /// Says on standard error what is to be heard without a terminal too.
+    pub fn tell(&self, text: impl AsRef<str>) {
+        match &self.line {
+            Some(line) => line.println(text),
+            // Nobody is there to be told that nobody listens.
+            None => drop(writeln!(std::io::stderr(), "{}", text.as_ref())),
+        }
+    }
+
+    /// Says something above the line, if there is one.
     pub fn say(&self, text: impl AsRef<str>) {
         if let Some(line) = &self.line {
             line.println(text);
@@ -51,10 +60,15 @@ impl Progress {
         }
     }
 
+    /// Whether the line is to be drawn again.
+    pub fn is_due(&self) -> bool {
+        self.line.is_some() && self.drawn.elapsed() >= REDRAW
+    }
+
     /// Notes how many records are left to read, and draws the line when it is time to.
     pub fn lag(&mut self, lag: Option<i64>) {
         self.lag = lag;
-        if self.drawn.elapsed() >= REDRAW {
+        if self.is_due() {
             self.drawn = Instant::now();
             self.draw();
         }

@@ -1,90 +1,12 @@
 //! `milena consume` against a real Kafka 4.3.1.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
-use milena_codec::ClientCodec;
-use milena_protocol::messages::ProduceRequest;
-use milena_protocol::messages::produce::{PartitionProduceData, TopicProduceData};
-use milena_protocol::records::{BatchBuilder, Header};
-use milena_protocol::{Request, ResponseBody};
 use milena_testdata::{Kafka, Version};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_util::codec::Framed;
 
-/// Nothing here takes longer, on a slow machine neither.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// A consumer process, ours or Kafka's, and what it prints.
-struct Reader {
-    child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Reader {
-    fn start(command: &mut Command) -> Reader {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Reader { child, lines, seen: Vec::new() }
-    }
-
-    /// Reads lines until `enough`, or the end.
-    fn read_until(&mut self, enough: impl Fn(&[String]) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !enough(&self.seen) {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.seen.push(line),
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    panic!("after {} lines, nothing more came", self.seen.len())
-                }
-            }
-        }
-    }
-
-    /// Takes what has come by now.
-    fn glance(&mut self) {
-        self.seen.extend(self.lines.try_iter());
-    }
-
-    fn signal(&self, name: &str) {
-        let kill = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
-        assert!(kill.success());
-    }
-
-    /// Waits for the end; gives back its code, what was printed, and what was said on standard error.
-    fn finish(mut self) -> (ExitStatus, Vec<String>, String) {
-        self.read_until(|_| false);
-        let seen = std::mem::take(&mut self.seen);
-        let mut complaints = String::new();
-        std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut complaints).unwrap();
-        (self.child.wait().unwrap(), seen, complaints)
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn milena(bootstrap: &str, topic: &str, group: &str, options: &[&str]) -> Reader {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_milena"));
-    command.args(["consume", "--bootstrap", bootstrap, "--topic", topic, "--group", group]).args(options);
-    Reader::start(&mut command)
-}
+use crate::common::{PATIENCE, Reader, milena};
 
 fn values(lines: &[String]) -> BTreeSet<String> {
     lines.iter().cloned().collect()
@@ -222,57 +144,6 @@ fn goes_on_where_max_messages_or_ctrl_c_ended_it() {
     all.extend(lines);
     assert_eq!(values(&all), expected(0..1_000));
     assert_eq!(all.len(), 1_000, "no record was read twice");
-}
-
-#[test]
-fn bytes_that_are_no_text_are_base64_and_null_is_not_empty() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("bytes", 1).unwrap();
-    let mut batch = BatchBuilder::new();
-    let header = |key: &'static [u8], value| Header { key, value };
-    batch.append(7, Some(&[0xff, 0]), None, &[header(b"h", None), header(b"h", Some(&[0x80]))]).unwrap();
-    batch.append(8, None, Some(b""), &[]).unwrap();
-    batch.append(9, Some(b""), Some("größe \"1\"\n".as_bytes()), &[]).unwrap();
-    produce(&kafka.bootstrap(), "bytes", batch.build());
-
-    let read = |format: &str| {
-        let group = format!("reads-{format}");
-        let options = ["--from-beginning", "--max-messages", "3", "--format", format];
-        milena(&kafka.bootstrap(), "bytes", &group, &options).finish().1
-    };
-    let of_record = |line: &String| {
-        let mut record: Value = serde_json::from_str(line).unwrap();
-        let mut field = |name: &str| record[name].take();
-        (field("key"), field("value"), field("headers"))
-    };
-    let records: Vec<_> = read("json").iter().map(of_record).collect();
-    let expected = [
-        (json!({ "base64": "/wA=" }), json!(null), json!([["h", null], ["h", { "base64": "gA==" }]])),
-        (json!(null), json!(""), json!([])),
-        (json!(""), json!("größe \"1\"\n"), json!([])),
-    ];
-    assert_eq!(records, expected);
-    assert_eq!(read("text"), ["", "", "größe \"1\"", ""]);
-    assert_eq!(read("raw"), ["größe \"1\""]);
-}
-
-/// Writes a batch to the first partition of a topic.
-#[tokio::main(flavor = "current_thread")]
-async fn produce(bootstrap: &str, topic: &str, records: Bytes) {
-    let mut partition = PartitionProduceData::default();
-    partition.records = Some(records);
-    let mut data = TopicProduceData::default();
-    data.name = topic.into();
-    data.partition_data = vec![partition];
-    let mut request = ProduceRequest::default();
-    request.acks = -1;
-    request.timeout_ms = 10_000;
-    request.topic_data = vec![data];
-    let stream = TcpStream::connect(bootstrap).await.unwrap();
-    let mut broker = Framed::new(stream, ClientCodec::default());
-    broker.send(Request::new(request, 9, 1, None)).await.unwrap();
-    let ResponseBody::Produce(response) = broker.next().await.unwrap().unwrap().body else { panic!() };
-    assert!(response.responses[0].partition_responses[0].error_code.is_none(), "{response:?}");
 }
 
 #[test]
