@@ -8,6 +8,7 @@ use milena_protocol::ErrorCode;
 use crate::config::ConfigError;
 use crate::core::fetch_report::FetchError;
 use crate::delivery::CorruptRecords;
+use crate::deserialize::RecordDeserializationError;
 
 /// Why a call to a consumer failed.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +63,8 @@ pub enum Error {
     Fetch(FetchError),
     /// Records cannot be read: they are broken, or their compression is not known.
     Records(CorruptRecords),
+    /// The key or the value of a record is not what its deserializer reads. The consumer goes on behind it.
+    Deserialization(RecordDeserializationError),
     /// [`Wakeup::wakeup`](crate::Wakeup::wakeup) was called.
     Wakeup,
     /// The consumer is closed, or its runtime is.
@@ -116,6 +119,7 @@ impl fmt::Display for Error {
             }
             Error::Fetch(error) => error.fmt(f),
             Error::Records(error) => error.fmt(f),
+            Error::Deserialization(error) => error.fmt(f),
             Error::Wakeup => f.write_str("woken up"),
             Error::Closed => f.write_str("the consumer is closed"),
         }
@@ -139,5 +143,11 @@ impl From<FetchError> for Error {
 impl From<CorruptRecords> for Error {
     fn from(error: CorruptRecords) -> Self {
         Error::Records(error)
+    }
+}
+
+impl From<RecordDeserializationError> for Error {
+    fn from(error: RecordDeserializationError) -> Self {
+        Error::Deserialization(error)
     }
 }

@@ -4,11 +4,13 @@
 //!   [`close`](Consumer::close). It needs a tokio runtime.
 //! - [`Config`] has the properties of Kafka's own consumer, by their names and with their defaults.
 //! - [`Records`] are lent by a poll; [`Record::to_owned`] keeps one for longer.
+//! - [`deserialize`] makes types of their keys and values.
 //! - [`Error`] says what to do about it ([`is_retriable`](Error::is_retriable)); [`Notice`]s tell what went on in the
 //!   background: rebalances, broken connections, resets.
 //! - [`core`] is the consumer without a clock and without sockets, for those who run it on a loop of their own.
 
 pub mod core;
+pub mod deserialize;
 
 mod config;
 mod consumer;
