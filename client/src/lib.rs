@@ -12,6 +12,7 @@
 pub mod core;
 pub mod deserialize;
 
+mod commit_tracker;
 mod config;
 mod consumer;
 mod delivery;
@@ -19,6 +20,7 @@ mod driver;
 mod error;
 mod records;
 
+pub use commit_tracker::{CommitTracker, Done};
 pub use config::{Config, ConfigError, ConfigErrorKind, OffsetReset, Strategy};
 pub use consumer::{Consumer, Notice, Wakeup};
 pub use core::fetch_report::{FetchError, FetchNotice};

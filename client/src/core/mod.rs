@@ -27,7 +27,7 @@ mod heartbeat;
 mod network;
 mod offsets;
 mod positions;
-mod rng;
+pub(crate) mod rng;
 mod subscription;
 #[cfg(test)]
 pub(crate) mod test_support;
