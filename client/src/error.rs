@@ -50,6 +50,8 @@ pub enum Error {
     CommitFailed,
     /// Another consumer has taken over this `group.instance.id` (KIP-345). This one is to be closed.
     Fenced,
+    /// The call cannot be meant as it was made; says why.
+    Misuse(&'static str),
     /// The call needs a `group.id`, and the configuration has none.
     NoGroup,
     /// The consumer does not have that partition.
@@ -113,6 +115,7 @@ impl fmt::Display for Error {
                 f.write_str("this consumer is no longer in its group, and nothing was committed")
             }
             Error::Fenced => f.write_str("another consumer has the same group.instance.id"),
+            Error::Misuse(why) => f.write_str(why),
             Error::NoGroup => f.write_str("group.id is not set"),
             Error::NotAssigned { topic, partition } => {
                 write!(f, "{topic}-{partition} is not assigned to this consumer")

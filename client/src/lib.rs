@@ -22,7 +22,7 @@ mod records;
 
 pub use commit_tracker::{CommitTracker, Done};
 pub use config::{Config, ConfigError, ConfigErrorKind, OffsetReset, Strategy};
-pub use consumer::{Consumer, Notice, Wakeup};
+pub use consumer::{Consumer, ConsumerHandle, Notice, PendingCommit, RebalanceListener, Wakeup};
 pub use core::fetch_report::{FetchError, FetchNotice};
 pub use core::fetch_settings::IsolationLevel;
 pub use core::io::{OffsetAndMetadata, Offsets};

@@ -23,7 +23,7 @@ pub(super) const NEWEST: i16 = 9;
 pub(super) enum Why {
     /// A call waits for it.
     Call(CallId),
-    /// The application wants to know only if it fails.
+    /// The application goes on meanwhile.
     Background,
     /// It is time (`auto.commit.interval.ms`). The next one will do as well.
     Auto,
@@ -34,10 +34,18 @@ pub(super) enum Why {
 #[derive(Clone, Debug)]
 pub(super) struct Commit {
     pub(super) why: Why,
+    /// The calls that made it in the background.
+    pub(super) background: Vec<CallId>,
     pub(super) offsets: Offsets,
     pub(super) asked: Instant,
     /// Not to be tried after this.
     pub(super) deadline: Instant,
+}
+
+impl Commit {
+    pub(super) fn new(why: Why, offsets: Offsets, asked: Instant, deadline: Instant) -> Self {
+        Commit { why, background: Vec::new(), offsets, asked, deadline }
+    }
 }
 
 /// When offsets are committed without being asked.
@@ -120,6 +128,7 @@ impl Commits {
         if let Some(last) = self.queue.back_mut().filter(|last| is_unheard(last) && is_unheard(&commit)) {
             last.asked = commit.asked;
             last.offsets.extend(commit.offsets);
+            last.background.extend(commit.background);
             last.deadline = commit.deadline;
             if commit.why == Why::Background {
                 last.why = Why::Background;
@@ -259,7 +268,7 @@ mod tests {
 
     fn commit(why: Why, offset: i64, now: Instant) -> Commit {
         let offsets = [(TopicPartition::new("t", 0), OffsetAndMetadata::new(offset))].into();
-        Commit { why, offsets, asked: now, deadline: now + 60_000 * T }
+        Commit::new(why, offsets, now, now + 60_000 * T)
     }
 
     fn offset(offsets: &Offsets) -> i64 {

@@ -222,7 +222,12 @@ fn wanted(
     let most_held = positive(usual_bytes).saturating_mul(FULL_ANSWERS);
     for (partition, assigned) in positions.iter() {
         let is_ready = assigned.phase == Phase::Fetching && assigned.may_try(now);
-        if !is_ready || assigned.paused || assigned.blocked || assigned.held_bytes() >= most_held {
+        if !is_ready
+            || assigned.paused
+            || assigned.withheld
+            || assigned.blocked
+            || assigned.held_bytes() >= most_held
+        {
             continue;
         }
         let Some(leader) = metadata.leader(partition) else {

@@ -132,6 +132,15 @@ impl Fetching {
         assigned.map(|assigned| assigned.paused = paused).is_some()
     }
 
+    /// Fetches nothing more of these: they are about to go.
+    pub fn withhold(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            if let Some(assigned) = self.positions.get_mut(partition) {
+                assigned.withheld = true;
+            }
+        }
+    }
+
     /// Whether a partition is paused.
     pub fn is_paused(&self, partition: &TopicPartition) -> bool {
         self.positions.get(partition).is_some_and(|assigned| assigned.paused)

@@ -39,11 +39,11 @@ pub enum Event {
     Called {
         /// To answer it by.
         call: CallId,
-        /// How far it has its records.
-        consumed: Vec<Consumed>,
         /// What it wants.
         command: Command,
     },
+    /// The application has its records up to there.
+    Consumed(Vec<Consumed>),
     /// The application has dropped its handle.
     Abandoned,
 }
@@ -126,8 +126,12 @@ pub type Offsets = BTreeMap<TopicPartition, OffsetAndMetadata>;
 /// What an application can ask for.
 #[derive(Debug)]
 pub enum Command {
-    /// From now on these topics; none leaves the group.
+    /// From now on these topics. The group is joined within a poll.
     Subscribe(BTreeSet<Str>),
+    /// Gives up all partitions and leaves the group.
+    Unsubscribe,
+    /// The application has been told of a rebalance, and is done with what it did about it.
+    Acknowledge(RebalanceId),
     /// Records, or an empty answer at the deadline.
     Poll {
         /// When to answer at the latest.
@@ -139,7 +143,7 @@ pub enum Command {
     Commit {
         /// What.
         offsets: Option<Offsets>,
-        /// When to give up; `None` answers at once, and commits in the background.
+        /// When to give up; `None` does not try again.
         deadline: Option<Instant>,
     },
     /// What the group has committed.
@@ -160,6 +164,8 @@ pub enum Command {
     Seek(TopicPartition, SeekTo),
     /// Stop fetching, or go on.
     Pause(BTreeSet<TopicPartition>, bool),
+    /// Which partitions the consumer has.
+    Assignment,
     /// How many records are left, of each assigned partition.
     Lags,
     /// Commit if that is automatic, leave the group, and finish.
@@ -187,8 +193,38 @@ pub enum Answer {
     Committed(BTreeMap<TopicPartition, Option<OffsetAndMetadata>>),
     /// A position.
     Position(i64),
+    /// The partitions.
+    Assignment(BTreeSet<TopicPartition>),
     /// What is left of each partition; `None` where that is not known yet.
     Lags(BTreeMap<TopicPartition, Option<i64>>),
+}
+
+/// Names a [`Rebalance`] in its acknowledgement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RebalanceId(pub u64);
+
+/// What the rebalance listener is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebalance {
+    /// To acknowledge it by.
+    pub id: RebalanceId,
+    /// What happens.
+    pub kind: RebalanceKind,
+    /// To these partitions.
+    pub partitions: Vec<TopicPartition>,
+    /// Until when it has to be acknowledged, or the consumer may be out of its group.
+    pub deadline: Instant,
+}
+
+/// What happens to partitions in a rebalance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RebalanceKind {
+    /// They are now the consumer's. The others that it had stay.
+    Assigned,
+    /// They are about to go to others. Until this is acknowledged they are the consumer's, and can be committed.
+    Revoked,
+    /// They are gone already: others may have them, and nothing can be committed.
+    Lost,
 }
 
 /// What has changed, for the application's side.
@@ -196,16 +232,26 @@ pub enum Answer {
 pub enum Update {
     /// Records came.
     Fetched(CompletedFetch),
-    /// Partitions came.
-    Assigned(Vec<TopicPartition>),
-    /// Partitions went; what was fetched of them is not to be delivered any more.
-    Revoked {
-        /// Which.
-        partitions: Vec<TopicPartition>,
-        /// Whether others may have them already: it is too late to commit.
-        lost: bool,
-        /// What was fetched under a position epoch up to this is out of date.
+    /// Something for the rebalance listener. Nothing further is done about the group until it is
+    /// [acknowledged](Command::Acknowledge).
+    Rebalance(Rebalance),
+    /// These are about to go: nothing of them is to be delivered any more.
+    Withheld(Vec<TopicPartition>),
+    /// From now on the consumer has other partitions.
+    Assignment {
+        /// What came.
+        added: Vec<TopicPartition>,
+        /// What went.
+        removed: Vec<TopicPartition>,
+        /// What was fetched of these under a position epoch up to this is out of date.
         epoch: u64,
+    },
+    /// Partitions were paused, or resumed.
+    Paused {
+        /// Which.
+        partitions: BTreeSet<TopicPartition>,
+        /// Whether they are paused now.
+        paused: bool,
     },
     /// The position of a partition was set elsewhere.
     Sought {

@@ -65,6 +65,8 @@ pub(super) struct Assigned {
     pub(super) leader: Option<Leader>,
     topic_id: Uuid,
     pub(super) paused: bool,
+    /// It is about to go: nothing more of it is fetched.
+    pub(super) withheld: bool,
     /// What was fetched last cannot be read to its end: nothing is fetched behind it.
     pub(super) blocked: bool,
     /// A replica that the leader told us to read from, and until when (KIP-392).
@@ -106,6 +108,7 @@ impl Assigned {
             leader: None,
             topic_id: Uuid::ZERO,
             paused: false,
+            withheld: false,
             blocked: false,
             preferred: None,
             retry_at: None,

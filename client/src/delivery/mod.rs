@@ -106,6 +106,8 @@ pub(crate) struct Delivery {
     /// Position epochs up to this one are out of date.
     outdated: BTreeMap<TopicPartition, u64>,
     paused: BTreeSet<TopicPartition>,
+    /// About to go.
+    withheld: BTreeSet<TopicPartition>,
     progress: BTreeMap<TopicPartition, Progress>,
     /// An error that has to wait until the application had the records before it.
     error: Option<CorruptRecords>,
@@ -126,6 +128,7 @@ impl Delivery {
             queue: VecDeque::new(),
             outdated: BTreeMap::new(),
             paused: BTreeSet::new(),
+            withheld: BTreeSet::new(),
             progress: BTreeMap::new(),
             error: None,
             shelf: Shelf::default(),
@@ -176,9 +179,26 @@ impl Delivery {
         }
     }
 
+    /// Delivers nothing more of these, which are about to go.
+    pub(crate) fn withhold(&mut self, partitions: &[TopicPartition]) {
+        self.withheld.extend(partitions.iter().map(TopicPartition::detached));
+    }
+
+    /// The partition is gone, and all that was fetched of it under position epochs up to `epoch`. When it comes back it is
+    /// neither paused nor withheld.
+    pub(crate) fn remove(&mut self, partition: &TopicPartition, epoch: u64) {
+        self.forget(partition, epoch);
+        self.paused.remove(partition);
+        self.withheld.remove(partition);
+    }
+
+    fn is_silent(&self, partition: &TopicPartition) -> bool {
+        self.paused.contains(partition) || self.withheld.contains(partition)
+    }
+
     /// Whether [`fill`](Self::fill) has something to look at: not all of it need turn out to be records.
     pub(crate) fn has_more(&self) -> bool {
-        self.error.is_some() || self.queue.iter().any(|draining| !self.paused.contains(&draining.partition))
+        self.error.is_some() || self.queue.iter().any(|draining| !self.is_silent(&draining.partition))
     }
 
     /// Takes back the records that were lent, and lends up to `max_records` new ones.
@@ -192,7 +212,7 @@ impl Delivery {
         let mut next = 0;
         while self.error.is_none() && self.shelf.spans.len() < max_records && !self.reader.has_enough() {
             let Some(draining) = self.queue.get_mut(next) else { break };
-            if self.paused.contains(&draining.partition) {
+            if self.paused.contains(&draining.partition) || self.withheld.contains(&draining.partition) {
                 next += 1;
                 continue;
             }

@@ -6,41 +6,70 @@ use crate::core::completed_fetch::Consumed;
 use crate::core::io::{Answer, Command, Update};
 use crate::error::Error;
 
-/// A call on its way to the core.
-pub(super) struct Call {
-    pub(super) consumed: Vec<Consumed>,
-    pub(super) command: Command,
-    pub(super) answer: oneshot::Sender<Result<Answer, Error>>,
+/// What goes to the core.
+pub(super) enum Message {
+    Call { command: Command, answer: oneshot::Sender<Result<Answer, Error>> },
+    Consumed(Vec<Consumed>),
+    Abandoned,
 }
 
-/// Calls the core. Dropping it ends the task.
-pub(crate) struct Calls {
-    calls: mpsc::UnboundedSender<Call>,
+/// Calls the core. Clones do not keep the task alive: it is [`Updates`] that does.
+#[derive(Clone, Debug)]
+pub(crate) struct Calls(mpsc::UnboundedSender<Message>);
+
+/// What the core tells. Dropping it ends the task.
+pub(crate) struct Updates {
+    calls: Calls,
     updates: mpsc::UnboundedReceiver<Update>,
 }
 
-impl Calls {
-    pub(super) fn new(calls: mpsc::UnboundedSender<Call>, updates: mpsc::UnboundedReceiver<Update>) -> Self {
-        Calls { calls, updates }
-    }
+pub(super) fn pair(
+    messages: mpsc::UnboundedSender<Message>,
+    updates: mpsc::UnboundedReceiver<Update>,
+) -> (Calls, Updates) {
+    let calls = Calls(messages);
+    (calls.clone(), Updates { calls, updates })
+}
 
+impl Calls {
     /// Calls the core: the command is on its way when this returns. The future waits for the answer only, so that
     /// dropping it undoes nothing.
     pub(crate) fn call(
         &self,
-        consumed: Vec<Consumed>,
         command: Command,
-    ) -> impl Future<Output = Result<Answer, Error>> + use<> {
+    ) -> impl Future<Output = Result<Answer, Error>> + Send + use<> {
         let (answer, receiver) = oneshot::channel();
-        let sent = self.calls.send(Call { consumed, command, answer });
+        let sent = self.0.send(Message::Call { command, answer });
         async move {
             sent.map_err(|_| Error::Closed)?;
             receiver.await.unwrap_or(Err(Error::Closed))
         }
     }
 
+    /// Tells how far the application has its records. Counts for the calls that come after it.
+    pub(crate) fn consumed(&self, consumed: Vec<Consumed>) {
+        // A task that has ended has no use for it.
+        let _ = self.0.send(Message::Consumed(consumed));
+    }
+}
+
+impl Updates {
     /// What the core has told since the last time. What belongs to an answer is there before the answer is.
-    pub(crate) fn next_update(&mut self) -> Option<Update> {
+    pub(crate) fn next_now(&mut self) -> Option<Update> {
         self.updates.try_recv().ok()
+    }
+
+    /// Waits until the core tells something; for ever once the task has ended. May be dropped: nothing is lost.
+    pub(crate) async fn next(&mut self) -> Update {
+        match self.updates.recv().await {
+            Some(update) => update,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Updates {
+    fn drop(&mut self) {
+        let _ = self.calls.0.send(Message::Abandoned);
     }
 }

@@ -22,19 +22,19 @@ use tokio::task::AbortHandle;
 
 use crate::core::connection::ConnectionId;
 use crate::core::consumer::Core;
-use crate::core::io::{Action, Answer, CallId, Event, Update};
+use crate::core::io::{Action, Answer, CallId, Command, Event, Update};
 use crate::error::Error;
 
-use calls::Call;
-pub(crate) use calls::Calls;
+use calls::Message;
+pub(crate) use calls::{Calls, Updates};
 
-/// Starts the task. It ends when the consumer is closed, or some time after its [`Calls`] are dropped: the group is told
+/// Starts the task. It ends when the consumer is closed, or some time after its [`Updates`] are dropped: the group is told
 /// goodbye first.
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-pub(crate) fn start(core: Core, limits: Limits) -> Calls {
-    let (call_sender, calls) = mpsc::unbounded_channel();
+pub(crate) fn start(core: Core, limits: Limits) -> (Calls, Updates) {
+    let (message_sender, messages) = mpsc::unbounded_channel();
     let (updates, update_receiver) = mpsc::unbounded_channel();
     let (event_sender, events) = mpsc::unbounded_channel();
     let driver = Driver {
@@ -46,8 +46,8 @@ pub(crate) fn start(core: Core, limits: Limits) -> Calls {
         connections: HashMap::new(),
         event_sender,
     };
-    tokio::spawn(driver.run(calls, events));
-    Calls::new(call_sender, update_receiver)
+    tokio::spawn(driver.run(messages, events));
+    calls::pair(message_sender, update_receiver)
 }
 
 struct Driver {
@@ -77,7 +77,7 @@ impl Drop for Connection {
 impl Driver {
     async fn run(
         mut self,
-        mut calls: mpsc::UnboundedReceiver<Call>,
+        mut messages: mpsc::UnboundedReceiver<Message>,
         mut events: mpsc::UnboundedReceiver<Event>,
     ) {
         let mut abandoned = false;
@@ -90,9 +90,10 @@ impl Driver {
                 }
             };
             let event = tokio::select! {
-                call = calls.recv(), if !abandoned => match call {
-                    Some(call) => self.called(call),
-                    None => {
+                message = messages.recv(), if !abandoned => match message {
+                    Some(Message::Call { command, answer }) => self.called(command, answer),
+                    Some(Message::Consumed(consumed)) => Event::Consumed(consumed),
+                    Some(Message::Abandoned) | None => {
                         abandoned = true;
                         Event::Abandoned
                     }
@@ -107,11 +108,11 @@ impl Driver {
         }
     }
 
-    fn called(&mut self, call: Call) -> Event {
+    fn called(&mut self, command: Command, answer: oneshot::Sender<Result<Answer, Error>>) -> Event {
         self.last_call += 1;
-        let id = CallId(self.last_call);
-        self.waiting.insert(id, call.answer);
-        Event::Called { call: id, consumed: call.consumed, command: call.command }
+        let call = CallId(self.last_call);
+        self.waiting.insert(call, answer);
+        Event::Called { call, command }
     }
 
     /// Whether the event is about a connection that is still wanted.
@@ -121,7 +122,7 @@ impl Driver {
             Event::Connected { connection } | Event::Received { connection, .. } => {
                 self.connections.contains_key(connection)
             }
-            Event::Called { .. } | Event::Abandoned => true,
+            Event::Called { .. } | Event::Consumed(_) | Event::Abandoned => true,
         }
     }
 

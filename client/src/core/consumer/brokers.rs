@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody, Str};
 
-use super::group::Group;
 use super::{Core, Tag};
 use crate::Error;
 use crate::core::assignors::{ClusterTopics, PartitionInfo};
@@ -140,9 +139,6 @@ impl Core {
 
     /// Lets the fetch side send what it wants to.
     pub(super) fn fetch(&mut self, now: Instant) {
-        if self.group.as_ref().is_some_and(Group::is_giving_up) {
-            return;
-        }
         let mut to_open = BTreeSet::new();
         loop {
             let network = &self.network;

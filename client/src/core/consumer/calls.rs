@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use milena_protocol::Str;
-
 use super::{Closing, Core, Polling, PositionAsked};
 use crate::Error;
 use crate::core::commits::{Commit, Why};
@@ -16,13 +14,22 @@ const ABANDONED: Duration = Duration::from_secs(3);
 
 impl Core {
     pub(super) fn called(&mut self, call: CallId, command: Command, now: Instant) {
-        if self.closing.is_some() {
+        // The rebalance listener, called for the last time, can still do what it needs to.
+        let is_over = self.closing.as_ref().is_some_and(|closing| closing.handed_over);
+        if is_over
+            || self.closing.is_some() && matches!(command, Command::Poll { .. } | Command::Close { .. })
+        {
             return self.answer(call, Err(Error::Closed));
         }
         match command {
             Command::Subscribe(topics) => {
-                let answer = self.subscribe(topics, now);
+                let answer = self.subscribe(topics);
                 self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::Unsubscribe => self.unsubscribe(call),
+            Command::Acknowledge(id) => {
+                self.acknowledged(id);
+                self.answer(call, Ok(Answer::Done));
             }
             Command::Poll { deadline, has_records } => {
                 self.end_poll(Ok(Answer::Done));
@@ -41,8 +48,12 @@ impl Core {
                 self.answer(call, answer.map(|()| Answer::Done));
             }
             Command::Pause(partitions, paused) => {
-                let answer = self.pause(&partitions, paused);
+                let answer = self.pause(partitions, paused);
                 self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::Assignment => {
+                let assignment = Answer::Assignment(self.owned());
+                self.answer(call, Ok(assignment));
             }
             Command::Lags => {
                 let lags = self.fetching.assignment().map(|tp| (tp.clone(), self.fetching.lag(tp)));
@@ -51,17 +62,6 @@ impl Core {
             }
             Command::Close { deadline } => self.close(call, deadline, now),
         }
-    }
-
-    fn subscribe(&mut self, topics: BTreeSet<Str>, now: Instant) -> Result<(), Error> {
-        if self.group.is_none() {
-            return Err(Error::NoGroup);
-        }
-        if topics.is_empty() {
-            self.unsubscribe(now);
-        }
-        self.topics = topics;
-        Ok(())
     }
 
     /// What can be committed: how far the application has its records.
@@ -78,19 +78,18 @@ impl Core {
     fn commit(&mut self, call: CallId, offsets: Option<Offsets>, deadline: Option<Instant>, now: Instant) {
         let offsets = offsets.unwrap_or_else(|| self.consumed_offsets());
         let Some(group) = &mut self.group else { return self.answer(call, Err(Error::NoGroup)) };
-        if deadline.is_none() {
-            self.outbox.push_back(Action::Answer { call, answer: Ok(Answer::Done) });
+        // A commit of nothing waits for those before it, and then it is done.
+        if offsets.is_empty() && group.commits.is_empty() {
+            return self.answer(call, Ok(Answer::Done));
         }
-        let why = if deadline.is_some() { Why::Call(call) } else { Why::Background };
-        // An empty commit waits for those before it, and then it is done.
-        if offsets.is_empty() && (why == Why::Background || group.commits.is_empty()) {
-            if why != Why::Background {
-                self.answer(call, Ok(Answer::Done));
+        let commit = match deadline {
+            Some(deadline) => Commit::new(Why::Call(call), offsets, now, deadline),
+            None => {
+                let deadline = now + self.default_api_timeout;
+                Commit { background: vec![call], ..Commit::new(Why::Background, offsets, now, deadline) }
             }
-            return;
-        }
-        let deadline = deadline.unwrap_or(now + self.default_api_timeout);
-        group.commits.push(Commit { why, offsets, asked: now, deadline });
+        };
+        group.commits.push(commit);
     }
 
     fn ask_committed(
@@ -120,18 +119,19 @@ impl Core {
         Ok(())
     }
 
-    fn pause(&mut self, partitions: &BTreeSet<TopicPartition>, paused: bool) -> Result<(), Error> {
+    fn pause(&mut self, partitions: BTreeSet<TopicPartition>, paused: bool) -> Result<(), Error> {
         let assigned: BTreeSet<&TopicPartition> = self.fetching.assignment().collect();
         if let Some(stranger) = partitions.iter().find(|partition| !assigned.contains(partition)) {
             return Err(not_assigned(stranger));
         }
-        for partition in partitions {
+        for partition in &partitions {
             if paused {
                 self.fetching.pause(partition)
             } else {
                 self.fetching.resume(partition)
             };
         }
+        self.outbox.push_back(Action::Update(Update::Paused { partitions, paused }));
         Ok(())
     }
 
@@ -156,11 +156,9 @@ impl Core {
     pub(super) fn answer_poll(&mut self, now: Instant) {
         let Some(polling) = &self.polling else { return };
         let (deadline, mut has_news) = (polling.deadline, polling.has_records);
-        if !self.group.as_ref().is_some_and(super::group::Group::is_giving_up) {
-            while let Some(fetch) = self.fetching.take_completed() {
-                self.outbox.push_back(Action::Update(Update::Fetched(fetch)));
-                has_news = true;
-            }
+        while let Some(fetch) = self.fetching.take_completed() {
+            self.outbox.push_back(Action::Update(Update::Fetched(fetch)));
+            has_news = true;
         }
         while let Some(notice) = self.fetching.next_notice() {
             self.outbox.push_back(Action::Update(Update::Notice(notice)));
@@ -185,14 +183,6 @@ impl Core {
 
     fn close(&mut self, call: CallId, deadline: Instant, now: Instant) {
         self.end_poll(Err(Error::Closed));
-        let offsets = self.consumed_offsets();
-        if let Some(group) = &mut self.group
-            && group.commits.is_automatic()
-            && group.membership.is_stable()
-            && !offsets.is_empty()
-        {
-            group.commits.push(Commit { why: Why::Handover, offsets, asked: now, deadline });
-        }
         self.closing = Some(Closing::new(Some(call), now, deadline));
     }
 

@@ -28,14 +28,14 @@ use std::time::{Duration, Instant};
 use milena_protocol::Str;
 
 use super::fetching::{FetchToken, Fetching};
-use super::io::{Action, Answer, CallId, Event, Update};
+use super::io::{Action, Answer, CallId, Event, RebalanceId, Update};
 use super::membership::Generation;
 use super::metadata::Metadata;
 use super::network::{Failure, Network, Peer};
 use super::rng::Rng;
 use super::topic_partition::TopicPartition;
 use crate::{Config, ConfigError, Error};
-use group::Group;
+use group::{Group, Handover, Unsubscribing};
 
 /// The consumer, without a clock and without sockets.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ pub struct Core {
     group: Option<Group>,
     /// The subscription.
     topics: BTreeSet<Str>,
+    unsubscribing: Option<Unsubscribing>,
+    handover: Option<Handover>,
+    /// What the rebalance listener has not acknowledged yet.
+    telling: Option<RebalanceId>,
+    last_rebalance: RebalanceId,
     polling: Option<Polling>,
     positions_asked: Vec<PositionAsked>,
     /// For the next poll.
@@ -100,6 +105,8 @@ struct Closing {
     call: Option<CallId>,
     asked: Instant,
     deadline: Instant,
+    /// The partitions have gone.
+    handed_over: bool,
     /// The LeaveGroup is on its way.
     leaving: bool,
     /// Why the last commit failed, if it did.
@@ -109,7 +116,7 @@ struct Closing {
 
 impl Closing {
     fn new(call: Option<CallId>, asked: Instant, deadline: Instant) -> Self {
-        Closing { call, asked, deadline, leaving: false, error: None, finished: false }
+        Closing { call, asked, deadline, handed_over: false, leaving: false, error: None, finished: false }
     }
 }
 
@@ -133,6 +140,10 @@ impl Core {
             fetching: Fetching::new(config.fetch_settings()),
             group: Group::new(config, now),
             topics: BTreeSet::new(),
+            unsubscribing: None,
+            handover: None,
+            telling: None,
+            last_rebalance: RebalanceId::default(),
             polling: None,
             positions_asked: Vec::new(),
             errors: VecDeque::new(),
@@ -149,10 +160,8 @@ impl Core {
             Event::Connected { connection } => self.network.connected(connection, now),
             Event::Lost { connection, reason } => self.network.lost(connection, reason, now),
             Event::Received { connection, response } => self.network.received(connection, *response, now),
-            Event::Called { call, consumed, command } => {
-                self.fetching.consumed(&consumed, now);
-                self.called(call, command, now);
-            }
+            Event::Called { call, command } => self.called(call, command, now),
+            Event::Consumed(consumed) => self.fetching.consumed(&consumed, now),
             Event::Abandoned => self.abandoned(now),
         }
     }
@@ -190,6 +199,8 @@ impl Core {
         self.keep_coordinator(now);
         if self.closing.is_some() {
             self.send_commits(now);
+            self.look_up_committed(now);
+            self.answer_positions(now);
             return self.go_on_closing(now);
         }
         self.go_on_joining(now);

@@ -20,15 +20,15 @@ type Answered = Result<(i16, ResponseBody), Lost>;
 impl Core {
     /// Commits in the background when it is time to, while the application polls.
     pub(super) fn commit_automatically(&mut self, now: Instant) {
-        let Some(group) = self.group.as_mut().filter(|_| self.polling.is_some()) else { return };
-        let is_member = group.membership.is_stable() && !group.is_giving_up();
-        if !is_member || !group.commits.auto_is_due(now) {
+        let may = self.polling.is_some() && self.handover.is_none();
+        let Some(group) = self.group.as_mut().filter(|_| may) else { return };
+        if !group.membership.is_stable() || !group.commits.auto_is_due(now) {
             return;
         }
         let offsets = self.consumed_offsets();
         let deadline = now + self.default_api_timeout;
         if let Some(group) = self.group.as_mut().filter(|_| !offsets.is_empty()) {
-            group.commits.push(Commit { why: Why::Auto, offsets, asked: now, deadline });
+            group.commits.push(Commit::new(Why::Auto, offsets, now, deadline));
         }
     }
 
@@ -105,6 +105,9 @@ impl Core {
 
     /// A commit is through.
     fn committed(&mut self, commit: Commit, result: Result<(), Error>, now: Instant) {
+        for call in commit.background {
+            self.answer(call, result.clone().map(|()| Answer::Done));
+        }
         match (commit.why, result) {
             (Why::Call(call), result) => self.answer(call, result.map(|()| Answer::Done)),
             (_, Ok(())) | (Why::Handover, Err(Error::RebalanceInProgress)) => {}

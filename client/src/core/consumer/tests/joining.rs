@@ -6,15 +6,12 @@ use milena_protocol::messages::{JoinGroupRequest, JoinGroupResponse, SyncGroupRe
 use milena_protocol::{Api, ErrorCode, RequestBody, Uuid};
 
 use super::sim::{Sim, assigned, config, coordinator, heartbeat, leading, t};
-use crate::core::io::{Answer, Update};
+use crate::core::io::RebalanceKind::{Assigned, Lost, Revoked};
+use crate::core::io::{Answer, Command};
 use crate::core::test_support::{T, metadata_response, partition_answer, topic_answer};
 use crate::{Error, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn revoked(lost: bool) -> impl Fn(&Update) -> bool {
-    move |update| matches!(update, Update::Revoked { lost: found, partitions, .. } if *found == lost && partitions.len() == 2)
-}
 
 #[test]
 fn t9_the_first_poll_joins_in_two_phases_and_the_group_leader_assigns() {
@@ -32,7 +29,7 @@ fn t9_the_first_poll_joins_in_two_phases_and_the_group_leader_assigns() {
         })
         .collect();
     assert_eq!(ids, ["", "m", "m"]);
-    assert_eq!(sim.updates, [Update::Assigned(vec![t(0), t(1)])]);
+    assert_eq!(sim.rebalances, [(Assigned, vec![t(0), t(1)])]);
     assert!(!sim.times(Api::Fetch).is_empty());
 }
 
@@ -64,11 +61,11 @@ fn a18_heartbeats_and_fetching_go_on_without_polls_until_max_poll_interval() {
     sim.pass(60 * SECOND);
     assert_eq!(sim.times(Api::LeaveGroup), [300_000]);
     assert_eq!(sim.times(Api::Heartbeat).last(), Some(&300_000));
-    assert_eq!(sim.updates, []);
+    assert_eq!(sim.rebalances, []);
 
     sim.poll(T).unwrap();
-    assert!(revoked(true)(&sim.updates[0]), "{:?}", sim.updates);
-    assert_eq!(sim.updates[1], Update::Assigned(vec![t(0), t(1)]));
+    assert_eq!(sim.rebalances[0], (Lost, vec![t(0), t(1)]));
+    assert_eq!(sim.rebalances[1], (Assigned, vec![t(0), t(1)]));
 }
 
 #[test]
@@ -89,8 +86,8 @@ fn t11_a_rebalance_is_joined_within_a_poll_after_a_commit_under_the_old_generati
     sim.poll(T).unwrap();
     assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::JoinGroup, Api::SyncGroup]);
     assert_eq!(sim.commits(), [(1, vec![0, 0])]);
-    assert!(revoked(false)(&sim.updates[0]), "{:?}", sim.updates);
-    assert_eq!(sim.updates[1], Update::Assigned(vec![t(0), t(1)]));
+    assert_eq!(sim.rebalances[0], (Revoked, vec![t(0), t(1)]));
+    assert_eq!(sim.rebalances[1], (Assigned, vec![t(0), t(1)]));
 }
 
 #[test]
@@ -101,7 +98,7 @@ fn t14_under_the_cooperative_protocol_partitions_are_kept_over_a_rebalance() {
     sim.pass(4 * SECOND);
     sim.poll(T).unwrap();
     assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::JoinGroup, Api::SyncGroup]);
-    assert_eq!(sim.updates, [Update::Assigned(vec![])]);
+    assert_eq!(sim.rebalances, [(Assigned, vec![])]);
 }
 
 #[test]
@@ -114,7 +111,7 @@ fn t14_a_partition_that_moves_is_committed_once_more_given_up_and_the_group_join
     sim.poll(T).unwrap();
     sim.seek(t(1), 5);
     sim.cut(Api::JoinGroup);
-    sim.updates.clear();
+    sim.rebalances.clear();
     for _ in 0..2 {
         sim.otherwise(Api::SyncGroup, assigned(&[0]));
     }
@@ -122,10 +119,8 @@ fn t14_a_partition_that_moves_is_committed_once_more_given_up_and_the_group_join
     // What was read while the group rebalanced is not read again by the next owner.
     let before = (1, vec![0, 0]);
     assert_eq!(sim.commits(), [before, (3, vec![5]), (3, vec![0])]);
-    assert!(
-        matches!(&sim.updates[0], Update::Revoked { partitions, lost: false, .. } if *partitions == [t(1)])
-    );
-    assert_eq!(sim.updates[1..], [Update::Assigned(vec![]), Update::Assigned(vec![])]);
+    assert_eq!(sim.rebalances[0], (Revoked, vec![t(1)]));
+    assert_eq!(sim.rebalances[1..], [(Assigned, vec![]), (Assigned, vec![])]);
     assert_eq!(sim.times(Api::JoinGroup).len(), 3);
 }
 
@@ -144,7 +139,7 @@ fn t13_a_static_leader_that_comes_back_keeps_quiet_about_the_assignment() {
         _ => None,
     });
     assert_eq!(told, Some(0));
-    assert_eq!(sim.updates, [Update::Assigned(vec![t(1)])]);
+    assert_eq!(sim.rebalances, [(Assigned, vec![t(1)])]);
 }
 
 #[test]
@@ -153,7 +148,7 @@ fn t13_a_member_that_the_leader_left_out_has_no_partitions_and_stays() {
     sim.subscribe(&["t"]);
     sim.otherwise(Api::SyncGroup, SyncGroupResponse::default());
     sim.poll(SECOND).unwrap();
-    assert_eq!(sim.updates, [Update::Assigned(vec![])]);
+    assert_eq!(sim.rebalances, [(Assigned, vec![])]);
     sim.pass(9 * SECOND);
     assert!(!sim.times(Api::Heartbeat).is_empty());
 }
@@ -177,8 +172,9 @@ fn a_subscription_that_changes_is_joined_with() {
     sim.poll(SECOND).unwrap();
     assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::JoinGroup, Api::SyncGroup]);
     sim.sent.clear();
-    sim.subscribe(&[]);
-    assert_eq!(sim.group_story(), [Api::LeaveGroup]);
+    let call = sim.call(Command::Unsubscribe);
+    assert_eq!(sim.answers[&call], Ok(Answer::Done));
+    assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::LeaveGroup]);
 }
 
 #[test]
@@ -187,9 +183,9 @@ fn t7_a_member_that_is_unknown_has_lost_its_partitions_and_joins_as_a_new_one() 
         let mut sim = Sim::joined(config());
         sim.otherwise(Api::Heartbeat, heartbeat(error));
         sim.pass(4 * SECOND);
-        assert_eq!(sim.updates, []);
+        assert_eq!(sim.rebalances, []);
         sim.poll(T).unwrap();
-        assert!(revoked(true)(&sim.updates[0]), "{:?}", sim.updates);
+        assert_eq!(sim.rebalances[0], (Lost, vec![t(0), t(1)]));
         assert_eq!(sim.times(Api::JoinGroup).len(), phases, "{error}");
         assert_eq!(sim.commits(), [], "others may have them already");
     }
@@ -248,7 +244,7 @@ fn a_join_whose_coordinator_is_lost_is_tried_again_with_the_same_id() {
         _ => None,
     });
     assert_eq!(joins.collect::<Vec<_>>(), ["m", "m"]);
-    assert_eq!(sim.updates.last(), Some(&Update::Assigned(vec![t(0), t(1)])));
+    assert_eq!(sim.rebalances.last(), Some(&(Assigned, vec![t(0), t(1)])));
     assert_eq!(sim.commits().len(), 1, "what was to be committed was, once");
 }
 
@@ -274,7 +270,7 @@ fn the_leader_watches_the_topics_of_its_group() {
         sim.poll(SECOND).unwrap();
     }
     assert!(sim.group_story().contains(&Api::JoinGroup), "{:?}", sim.group_story());
-    assert_eq!(sim.updates.last(), Some(&Update::Assigned(vec![t(0), t(1), t(2)])));
+    assert_eq!(sim.rebalances.last(), Some(&(Assigned, vec![t(0), t(1), t(2)])));
 }
 
 #[test]
@@ -298,5 +294,5 @@ fn nobody_there_is_told_after_default_api_timeout_and_connecting_goes_on() {
     assert!(sim.now - sim.start <= 61 * SECOND);
     sim.is_down = false;
     sim.poll(2 * SECOND).unwrap();
-    assert_eq!(sim.updates, [Update::Assigned(vec![t(0), t(1)])]);
+    assert_eq!(sim.rebalances, [(Assigned, vec![t(0), t(1)])]);
 }

@@ -3,4 +3,5 @@
 mod closing;
 mod joining;
 mod offsets;
+mod rebalances;
 mod sim;

@@ -6,7 +6,7 @@ use milena_protocol::{Api, ErrorCode};
 
 use super::sim::{Sim, config, coordinator, heartbeat, refused_commit, t};
 use crate::Error;
-use crate::core::io::{Answer, Command, OffsetAndMetadata, Update};
+use crate::core::io::{Answer, Command, OffsetAndMetadata, RebalanceKind};
 use crate::core::test_support::T;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -65,7 +65,7 @@ fn t7_a_commit_of_a_member_that_is_unknown_fails_for_good() {
     assert_eq!(sim.answers[&again], Err(Error::CommitFailed));
     assert_eq!(sim.times(Api::OffsetCommit).len(), 1);
     sim.poll(T).unwrap();
-    assert!(matches!(&sim.updates[0], Update::Revoked { lost: true, .. }));
+    assert_eq!(sim.rebalances[0].0, RebalanceKind::Lost);
 }
 
 #[test]

@@ -19,11 +19,12 @@ use milena_protocol::{
     Api, ErrorCode, Request, RequestBody, Response, ResponseBody, ResponseHeader, Str, Uuid,
 };
 
-use crate::core::completed_fetch::Consumed;
 use crate::core::connection::ConnectionId;
 use crate::core::consumer::Core;
 use crate::core::fetching::Place;
-use crate::core::io::{Action, Answer, CallId, Command, Event, Offsets, SeekTo, Update};
+use crate::core::io::{
+    Action, Answer, CallId, Command, Event, Offsets, RebalanceId, RebalanceKind, SeekTo, Update,
+};
 use crate::core::test_support::{T, metadata_response, partition_answer, start, topic_answer};
 use crate::core::topic_partition::TopicPartition;
 use crate::{Config, Error};
@@ -54,6 +55,11 @@ pub struct Sim {
     open: BTreeSet<ConnectionId>,
     pub sent: Vec<Sent>,
     pub updates: Vec<Update>,
+    /// What the rebalance listener was told.
+    pub rebalances: Vec<(RebalanceKind, Vec<TopicPartition>)>,
+    untold: Option<RebalanceId>,
+    /// Whether the listener is done as soon as it is told.
+    pub has_quick_listener: bool,
     /// How many connections failed.
     pub disconnected: usize,
     pub answers: BTreeMap<CallId, Result<Answer, Error>>,
@@ -84,6 +90,9 @@ impl Sim {
             open: BTreeSet::new(),
             sent: Vec::new(),
             updates: Vec::new(),
+            rebalances: Vec::new(),
+            untold: None,
+            has_quick_listener: true,
             disconnected: 0,
             answers: BTreeMap::new(),
             is_finished: false,
@@ -100,7 +109,8 @@ impl Sim {
         let mut sim = Sim::new(config);
         sim.subscribe(&["t"]);
         sim.poll(T).unwrap();
-        assert_eq!(sim.updates, [Update::Assigned(vec![t(0), t(1)])]);
+        assert_eq!(sim.rebalances, [(RebalanceKind::Assigned, vec![t(0), t(1)])]);
+        sim.rebalances.clear();
         sim.start = sim.now - T;
         sim.sent.clear();
         sim.updates.clear();
@@ -118,7 +128,7 @@ impl Sim {
     pub fn call(&mut self, command: Command) -> CallId {
         self.last_call += 1;
         let call = CallId(self.last_call);
-        self.core.handle(Event::Called { call, consumed: Vec::<Consumed>::new(), command }, self.now);
+        self.core.handle(Event::Called { call, command }, self.now);
         self.settle();
         call
     }
@@ -136,6 +146,15 @@ impl Sim {
         self.answers.remove(&call).unwrap()
     }
 
+    /// The listener is done.
+    pub fn acknowledge(&mut self) {
+        if let Some(id) = self.untold.take() {
+            self.last_call += 1;
+            let (call, command) = (CallId(self.last_call), Command::Acknowledge(id));
+            self.core.handle(Event::Called { call, command }, self.now);
+        }
+    }
+
     pub fn seek(&mut self, partition: TopicPartition, offset: i64) {
         let place = Place { offset, leader_epoch: -1 };
         let call = self.call(Command::Seek(partition, SeekTo::Place(place)));
@@ -148,6 +167,11 @@ impl Sim {
 
     pub fn close(&mut self, time: Duration) -> CallId {
         self.call(Command::Close { deadline: self.now + time })
+    }
+
+    /// Lets happen what needs no time.
+    pub fn run(&mut self) {
+        self.settle();
     }
 
     /// Lets time pass.
@@ -256,6 +280,13 @@ impl Sim {
             Action::Close { connection } => drop(self.open.remove(&connection)),
             Action::Send { connection, request } => self.asked(connection, *request),
             Action::Update(Update::Disconnected { .. }) => self.disconnected += 1,
+            Action::Update(Update::Rebalance(rebalance)) => {
+                self.rebalances.push((rebalance.kind, rebalance.partitions));
+                self.untold = Some(rebalance.id);
+                if self.has_quick_listener {
+                    self.acknowledge();
+                }
+            }
             Action::Update(update) => self.updates.push(update),
             Action::Answer { call, answer } => drop(self.answers.insert(call, answer)),
             Action::Wait(_) | Action::Finish => unreachable!(),

@@ -1,0 +1,261 @@
+//! The consumer, as an application sees it.
+
+mod committing;
+mod handle;
+mod listener;
+mod notice;
+mod positions;
+mod rebalancing;
+mod subscribing;
+mod wakeup;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use milena_protocol::Limits;
+
+use crate::config::Config;
+use crate::core::consumer::Core;
+use crate::core::io::{Command, Update};
+use crate::core::topic_partition::TopicPartition;
+use crate::delivery::{Delivery, DeliverySettings};
+use crate::driver::{self, Updates};
+use crate::error::Error;
+use crate::records::Records;
+
+pub use committing::PendingCommit;
+pub use handle::ConsumerHandle;
+pub use listener::RebalanceListener;
+pub use notice::Notice;
+pub use wakeup::Wakeup;
+
+use rebalancing::Listening;
+
+/// How many [`Notice`]s are kept for an application that does not ask for them.
+const NOTICES: usize = 1000;
+
+/// How large a batch may be that comes in addition to `fetch.max.bytes`.
+const BATCH_BYTES: usize = 50 << 20;
+
+/// Reads topics, as a member of a consumer group.
+///
+/// A task in the background keeps up the connections, the membership and the prefetching; records are decompressed
+/// where they are polled. What [`poll`](Self::poll) has returned counts as processed at the next `poll`: with
+/// `enable.auto.commit` it is then that its offsets become due for a commit. So process the records of one poll before
+/// the next.
+///
+/// All futures may be dropped at any point, as `select!` and timeouts do: nothing is lost, and the next call works.
+/// Dropping the consumer returns at once; its group is told goodbye in the background, and nothing is committed.
+/// [`close`](Self::close) does both and waits.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use milena_client::{Config, Consumer, OffsetReset};
+///
+/// # async fn example() -> Result<(), milena_client::Error> {
+/// let config = Config::new("localhost:9092")?.group_id("readers").auto_offset_reset(OffsetReset::Earliest);
+/// let mut consumer = Consumer::new(config)?;
+/// consumer.subscribe(["events"]).await?;
+/// for _ in 0..10 {
+///     for record in &consumer.poll(Duration::from_secs(1)).await? {
+///         println!("{}-{}@{}: {:?}", record.topic(), record.partition(), record.offset(), record.value());
+///     }
+/// }
+/// consumer.close(Duration::from_secs(5)).await
+/// # }
+/// ```
+pub struct Consumer {
+    handle: ConsumerHandle,
+    updates: Updates,
+    listening: Listening,
+    delivery: Delivery,
+    assignment: BTreeSet<TopicPartition>,
+    paused: BTreeSet<TopicPartition>,
+    notices: VecDeque<Notice>,
+    wakeup: Wakeup,
+    max_poll_records: usize,
+}
+
+impl Consumer {
+    /// A consumer with this configuration. It connects when it is first asked for something.
+    ///
+    /// # Errors
+    /// When properties do not go together.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, where its task could not run.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let delivery = DeliverySettings {
+            isolation_level: config.isolation_level,
+            check_crcs: config.check_crcs,
+            ..DeliverySettings::default()
+        };
+        let (max_poll_records, default_api_timeout) = (config.max_poll_records, config.default_api_timeout);
+        let core = Core::new(&config, seed(), Instant::now())?;
+        // A broker may go over what was asked for by one batch (KIP-74).
+        let fetch_bytes = usize::try_from(config.fetch_max_bytes).unwrap_or_default();
+        let mut limits = Limits::default();
+        limits.frame_bytes = limits.frame_bytes.max(fetch_bytes + BATCH_BYTES);
+        let (calls, updates) = driver::start(core, limits);
+        Ok(Consumer {
+            handle: ConsumerHandle { calls, default_api_timeout },
+            updates,
+            listening: Listening::default(),
+            delivery: Delivery::new(delivery),
+            assignment: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            notices: VecDeque::new(),
+            wakeup: Wakeup::default(),
+            max_poll_records,
+        })
+    }
+
+    /// The next records, `max.poll.records` at most; none when `timeout` passes without one.
+    ///
+    /// This is also when the consumer joins its group, hands partitions over, calls its [`RebalanceListener`], and commits
+    /// what is due. It has to be called again within `max.poll.interval.ms`, or the consumer leaves its group.
+    ///
+    /// # Errors
+    /// What stands in the way of reading. Records that came before the trouble are returned first; most errors come
+    /// again with the next poll until something is done about them.
+    pub async fn poll(&mut self, timeout: Duration) -> Result<Records<'_>, Error> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            self.report();
+            let command = Command::Poll { deadline, has_records: self.delivery.has_more() };
+            let answer = self.handle.calls.call(command);
+            let wakeup = self.wakeup.clone();
+            tokio::select! {
+                biased;
+                () = wakeup.woken() => return Err(Error::Wakeup),
+                answer = self.listen_until(answer) => answer?,
+            };
+            self.listen_to_the_end().await?;
+            self.delivery.fill(self.max_poll_records)?;
+            if !self.delivery.records().is_empty() || Instant::now() >= deadline {
+                return Ok(self.delivery.records());
+            }
+        }
+    }
+
+    /// What has happened in the background since the last time, oldest first. Of those that nobody asks for, the last
+    /// 1,000 are kept.
+    pub fn notices(&mut self) -> impl Iterator<Item = Notice> + '_ {
+        self.notices.drain(..)
+    }
+
+    /// Something to interrupt a [`poll`](Self::poll) with, from any task or thread.
+    pub fn wakeup(&self) -> Wakeup {
+        self.wakeup.clone()
+    }
+
+    /// Commits, where `enable.auto.commit` is on, tells the [`RebalanceListener`], and leaves the group; after `timeout` at
+    /// the latest.
+    ///
+    /// # Errors
+    /// When the last commit failed or was not through in time. The consumer is closed all the same.
+    pub async fn close(mut self, timeout: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + timeout;
+        self.report();
+        let answer = self.handle.calls.call(Command::Close { deadline });
+        self.listen_until(answer).await?;
+        self.listening.take_error()
+    }
+
+    /// Tells the core how far the records were returned, and learns what it has to tell. Calls that are made after it
+    /// build on both.
+    fn report(&mut self) {
+        self.take_updates();
+        let consumed = self.delivery.take_consumed();
+        if !consumed.is_empty() {
+            self.handle.calls.consumed(consumed);
+        }
+    }
+
+    /// Makes a call that may change what the core has to tell.
+    async fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&ConsumerHandle) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.report();
+        let answer = call(&self.handle).await;
+        self.take_updates();
+        answer
+    }
+
+    fn take_updates(&mut self) {
+        while let Some(update) = self.updates.next_now() {
+            self.take(update);
+        }
+    }
+
+    fn take(&mut self, update: Update) {
+        match update {
+            Update::Fetched(fetch) => self.delivery.accept(fetch),
+            Update::Rebalance(rebalance) => {
+                if let Some(notice) = Notice::of(&rebalance) {
+                    self.notice(notice);
+                }
+                self.listening.told(rebalance);
+            }
+            Update::Withheld(partitions) => self.delivery.withhold(&partitions),
+            Update::Assignment { added, removed, epoch } => {
+                for partition in &removed {
+                    self.assignment.remove(partition);
+                    self.paused.remove(partition);
+                    self.delivery.remove(partition, epoch);
+                }
+                self.assignment.extend(added);
+            }
+            Update::Paused { partitions, paused } => {
+                partitions.iter().for_each(|partition| self.delivery.set_paused(partition, paused));
+                if paused {
+                    self.paused.extend(partitions);
+                } else {
+                    self.paused.retain(|partition| !partitions.contains(partition));
+                }
+            }
+            Update::Sought { partition, epoch } => self.delivery.forget(&partition, epoch),
+            Update::Disconnected { address, reason } => {
+                let address = format!("{}:{}", address.host, address.port);
+                self.notice(Notice::Disconnected { address, reason });
+            }
+            Update::CommitFailed(error) => self.notice(Notice::CommitFailed(error)),
+            Update::Notice(notice) => self.notice(Notice::Fetch(notice)),
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if self.notices.len() == NOTICES {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(notice);
+    }
+}
+
+/// A seed for the jitter of back-offs, another for each consumer.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another task or thread can take it over, also in the midst of a call.
+    #[test]
+    fn a_consumer_and_its_futures_can_move_to_another_thread() {
+        fn is_send<T: Send>(_: impl FnOnce(&'static mut Consumer) -> T) {}
+        is_send(|consumer| consumer.poll(Duration::ZERO));
+        is_send(|consumer| consumer.subscribe(["t"]));
+        is_send(Consumer::unsubscribe);
+        is_send(Consumer::commit_sync);
+        is_send(Consumer::commit_async);
+        is_send(|consumer| consumer.seek_to_beginning([]));
+        is_send(|consumer| consumer.committed([]));
+        is_send(Consumer::lags);
+        is_send(|consumer| consumer);
+    }
+}

@@ -1,0 +1,82 @@
+//! Where the consumer is in its partitions, and going elsewhere.
+
+use std::collections::BTreeMap;
+
+use super::Consumer;
+use crate::core::io::{Answer, Command, OffsetAndMetadata};
+use crate::core::topic_partition::TopicPartition;
+use crate::error::Error;
+
+impl Consumer {
+    /// The offset of the next record that [`poll`](Self::poll) returns of this partition. Waits until it is known, for up to
+    /// `default.api.timeout.ms`.
+    pub async fn position(&mut self, partition: &TopicPartition) -> Result<i64, Error> {
+        self.call(async |handle| handle.position(partition).await).await
+    }
+
+    /// Goes on at `offset` of a partition that is assigned.
+    pub async fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
+        self.call(async |handle| handle.seek(partition, offset).await).await
+    }
+
+    /// Goes on at a committed offset of a partition that is assigned. With its leader epoch, a log that was cut off since is
+    /// noticed (KIP-320).
+    pub async fn seek_to(&mut self, partition: &TopicPartition, to: &OffsetAndMetadata) -> Result<(), Error> {
+        self.call(async |handle| handle.seek_to(partition, to).await).await
+    }
+
+    /// Goes on with the first record there is of these partitions; of all that are assigned, when none is given. The offset
+    /// is looked up when it is needed.
+    pub async fn seek_to_beginning(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<(), Error> {
+        self.call(async |handle| handle.seek_to_beginning(partitions).await).await
+    }
+
+    /// Goes on behind the last record of these partitions; of all that are assigned, when none is given. With
+    /// `read_committed` that is the last stable offset. The offset is looked up when it is needed.
+    pub async fn seek_to_end(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<(), Error> {
+        self.call(async |handle| handle.seek_to_end(partitions).await).await
+    }
+
+    /// Returns no records of these partitions until they are [resumed](Self::resume). What has been fetched of them
+    /// is kept.
+    pub async fn pause(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) -> Result<(), Error> {
+        self.call(async |handle| handle.pause(partitions).await).await
+    }
+
+    /// Goes on with partitions that were [paused](Self::pause).
+    pub async fn resume(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<(), Error> {
+        self.call(async |handle| handle.resume(partitions).await).await
+    }
+
+    /// The partitions that are [paused](Self::pause), as of the last call. One that goes and comes back is not.
+    pub fn paused(&self) -> impl ExactSizeIterator<Item = &TopicPartition> {
+        self.paused.iter()
+    }
+
+    /// How many offsets lie between what was returned by [`poll`](Self::poll) and the end of each assigned partition;
+    /// `None` where the end is not known yet. With `read_committed` the end is the last stable offset.
+    pub async fn lags(&mut self) -> Result<BTreeMap<TopicPartition, Option<i64>>, Error> {
+        match self.call(async |handle| handle.calls.call(Command::Lags).await).await? {
+            Answer::Lags(lags) => Ok(lags),
+            answer => unreachable!("lags were asked for, and {answer:?} came"),
+        }
+    }
+
+    /// The sum of the [`lags`](Self::lags); `None` until all are known, and without an assignment.
+    pub async fn lag(&mut self) -> Result<Option<i64>, Error> {
+        let lags = self.lags().await?;
+        if lags.is_empty() {
+            return Ok(None);
+        }
+        Ok(lags.values().copied().sum())
+    }
+}

@@ -1,0 +1,190 @@
+//! Partitions change hands: what goes is committed, the rebalance listener is told, and only then does it go; what comes is
+//! told last.
+//!
+//! ```text
+//!             committed, or         acknowledged, or
+//!             the deadline          nothing to tell
+//!   Committing -----------> Telling ---------------> gone: what was to follow follows
+//! ```
+//! Nothing that is about to go is fetched or delivered any more, or the commit would not be the last word. Until it has
+//! gone it is the consumer's: the listener can commit it, under the generation in which it was read.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::core::commits::{Commit, Why};
+use crate::core::consumer::Core;
+use crate::core::io::{Action, Rebalance, RebalanceId, RebalanceKind, Update};
+use crate::core::membership::Change;
+use crate::core::topic_partition::TopicPartition;
+
+/// What changes hands, and how far that is.
+#[derive(Debug)]
+pub(in super::super) struct Handover {
+    then: Then,
+    stage: Stage,
+    deadline: Instant,
+}
+
+/// What a handover is for.
+#[derive(Debug)]
+pub(in super::super) enum Then {
+    /// A JoinGroup. Which partitions go before it depends on the protocol.
+    Join,
+    /// A new assignment.
+    TakeOver(Change),
+    /// Leaving the group, for now or for good.
+    Leave,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Committing,
+    Telling { gone: Vec<TopicPartition> },
+}
+
+impl Handover {
+    /// When it goes on whether or not the commit is through.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+impl Core {
+    /// Whether partitions change hands, or the listener has not yet acknowledged that some did.
+    pub(in super::super) fn is_handing_over(&self) -> bool {
+        self.handover.is_some() || self.telling.is_some()
+    }
+
+    /// Begins with what has to be done before `then`.
+    pub(super) fn hand_over(&mut self, then: Then, now: Instant) {
+        let owned = self.owned();
+        let mut offsets = self.consumed_offsets();
+        let Some(group) = &mut self.group else { return };
+        let is_member = group.membership.is_stable();
+        let (deadline, goes): (Instant, Vec<TopicPartition>) = match &then {
+            Then::Join if is_member && !group.membership.is_eager() => {
+                (now + group.rebalance_timeout, vec![])
+            }
+            Then::Join => (now + group.rebalance_timeout, owned.into_iter().collect()),
+            Then::TakeOver(change) => {
+                // They were read from while the group rebalanced. Nobody else has them before this member joins again.
+                offsets.retain(|partition, _| change.revoked.contains(partition));
+                group.commits.auto_restart(now);
+                (now + group.rebalance_timeout, change.revoked.clone())
+            }
+            Then::Leave => {
+                let closing = self.closing.as_ref().map(|closing| closing.deadline);
+                (closing.unwrap_or(now + self.default_api_timeout), owned.into_iter().collect())
+            }
+        };
+        if is_member && group.commits.is_automatic() && !offsets.is_empty() {
+            group.commits.push(Commit::new(Why::Handover, offsets, now, deadline));
+        }
+        if !goes.is_empty() {
+            self.fetching.withhold(&goes);
+            self.outbox.push_back(Action::Update(Update::Withheld(goes)));
+        }
+        self.handover = Some(Handover { then, stage: Stage::Committing, deadline });
+        self.go_on_handing_over(now);
+    }
+
+    /// Goes on with what has begun.
+    pub(in super::super) fn go_on_handing_over(&mut self, now: Instant) {
+        let Some(Handover { then, stage, deadline }) = self.handover.take() else { return };
+        let is_committing = self.group.as_ref().is_some_and(|group| group.commits.has_handover());
+        match stage {
+            Stage::Committing if is_committing && now < deadline => {
+                self.handover = Some(Handover { then, stage, deadline });
+            }
+            Stage::Committing => {
+                let gone = self.tell_what_goes(&then, now);
+                self.handover = Some(Handover { then, stage: Stage::Telling { gone }, deadline });
+                self.go_on_handing_over(now);
+            }
+            Stage::Telling { .. } if self.telling.is_some() => {
+                self.handover = Some(Handover { then, stage, deadline });
+            }
+            Stage::Telling { gone } => self.let_go(then, gone, now),
+        }
+    }
+
+    /// Which partitions go, now that the commit is through; the listener is told.
+    fn tell_what_goes(&mut self, then: &Then, now: Instant) -> Vec<TopicPartition> {
+        let owned = self.owned();
+        let Some(group) = &mut self.group else { return Vec::new() };
+        let (gone, is_lost, is_told) = match then {
+            Then::Join => {
+                let (gone, is_lost) = group.membership.prepare(&owned, &self.topics);
+                // As in Java: under the eager protocol also when nothing was owned.
+                let is_told = !gone.is_empty() || group.membership.is_eager() && !is_lost;
+                (gone, is_lost, is_told)
+            }
+            Then::TakeOver(change) => (change.revoked.clone(), false, !change.revoked.is_empty()),
+            Then::Leave => {
+                let gone: Vec<TopicPartition> = owned.into_iter().collect();
+                let is_told = !gone.is_empty();
+                (gone, !group.membership.is_stable(), is_told)
+            }
+        };
+        if is_told {
+            let kind = if is_lost { RebalanceKind::Lost } else { RebalanceKind::Revoked };
+            self.tell(kind, gone.clone(), now);
+        }
+        gone
+    }
+
+    fn let_go(&mut self, then: Then, gone: Vec<TopicPartition>, now: Instant) {
+        let mut kept = self.owned();
+        kept.retain(|partition| !gone.contains(partition));
+        let (assigned, added) = match &then {
+            Then::TakeOver(change) => (&change.assigned, change.added.clone()),
+            Then::Join | Then::Leave => (&kept, Vec::new()),
+        };
+        self.change_assignment(assigned.clone(), added.clone(), gone);
+        match then {
+            Then::Join => {}
+            Then::TakeOver(_) => self.tell(RebalanceKind::Assigned, added, now),
+            Then::Leave => self.handed_over_all(now),
+        }
+    }
+
+    fn change_assignment(
+        &mut self,
+        assigned: BTreeSet<TopicPartition>,
+        added: Vec<TopicPartition>,
+        removed: Vec<TopicPartition>,
+    ) {
+        if let Some(group) = &mut self.group {
+            group.assignment += 1;
+        }
+        if !added.is_empty() || !removed.is_empty() {
+            let epoch = self.fetching.last_position_epoch();
+            self.outbox.push_back(Action::Update(Update::Assignment { added, removed, epoch }));
+        }
+        self.fetching.assign(&assigned);
+    }
+
+    fn tell(&mut self, kind: RebalanceKind, partitions: Vec<TopicPartition>, now: Instant) {
+        self.last_rebalance.0 += 1;
+        let id = self.last_rebalance;
+        let deadline = self.rebalance_deadline(now);
+        self.telling = Some(id);
+        let rebalance = Rebalance { id, kind, partitions, deadline };
+        self.outbox.push_back(Action::Update(Update::Rebalance(rebalance)));
+    }
+
+    /// Until when the listener has to be done.
+    fn rebalance_deadline(&self, now: Instant) -> Instant {
+        match (&self.closing, &self.group) {
+            (Some(closing), _) => closing.deadline,
+            (None, Some(group)) => now + group.rebalance_timeout,
+            (None, None) => now,
+        }
+    }
+
+    /// The listener is done.
+    pub(in super::super) fn acknowledged(&mut self, id: RebalanceId) {
+        self.telling.take_if(|telling| *telling == id);
+    }
+}

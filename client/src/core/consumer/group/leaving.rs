@@ -1,0 +1,152 @@
+//! Leaving the group: for now, or for good.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use milena_protocol::{Api, RequestBody, Str};
+
+use super::handover::Then;
+use crate::Error;
+use crate::core::consumer::{Core, Tag};
+use crate::core::io::{Answer, CallId};
+use crate::core::network::Peer;
+
+/// The application wants no topics any more.
+#[derive(Debug, Default)]
+pub(in super::super) struct Unsubscribing {
+    calls: Vec<CallId>,
+    /// Or, by now, these.
+    topics: BTreeSet<Str>,
+}
+
+impl Core {
+    pub(in super::super) fn subscribe(&mut self, topics: BTreeSet<Str>) -> Result<(), Error> {
+        if self.group.is_none() {
+            return Err(Error::NoGroup);
+        }
+        match &mut self.unsubscribing {
+            Some(unsubscribing) => unsubscribing.topics = topics,
+            None => self.topics = topics,
+        }
+        Ok(())
+    }
+
+    pub(in super::super) fn unsubscribe(&mut self, call: CallId) {
+        let unsubscribing = self.unsubscribing.get_or_insert_default();
+        unsubscribing.calls.push(call);
+        unsubscribing.topics.clear();
+    }
+
+    /// Hands over what there is, then leaves.
+    pub(in super::super) fn go_on_unsubscribing(&mut self, now: Instant) {
+        if self.unsubscribing.is_none() {
+            return;
+        }
+        self.go_on_handing_over(now);
+        if !self.is_handing_over() {
+            self.hand_over(Then::Leave, now);
+        }
+    }
+
+    /// Everything is handed over, and the group can be left.
+    pub(super) fn handed_over_all(&mut self, now: Instant) {
+        if let Some(closing) = &mut self.closing {
+            closing.handed_over = true;
+            return;
+        }
+        let Some(Unsubscribing { calls, topics }) = self.unsubscribing.take() else { return };
+        self.topics = topics;
+        self.leave("the consumer unsubscribed from all topics", now);
+        calls.into_iter().for_each(|call| self.answer(call, Ok(Answer::Done)));
+    }
+
+    /// Leaves the group, best effort. The partitions stay until the application polls or closes.
+    pub(super) fn leave(&mut self, reason: &str, now: Instant) {
+        let versions = self.coordinator_versions(now);
+        let Some(group) = &mut self.group else { return };
+        let version = versions.and_then(|versions| versions.newest(Api::LeaveGroup));
+        group.sync = None;
+        let request = group.membership.leave(reason, version.unwrap_or(i16::MAX));
+        if let (Some(version), Some(request)) = (version, request) {
+            let body = RequestBody::LeaveGroup(request);
+            self.send_to_coordinator((Api::LeaveGroup, version), body, Tag::Leave, now);
+        }
+    }
+
+    /// Commits what is to be committed, leaves, and finishes; at the deadline in any case.
+    pub(in super::super) fn go_on_closing(&mut self, now: Instant) {
+        let Some(closing) = &mut self.closing else { return };
+        let (deadline, is_abandoned) = (closing.deadline, closing.call.is_none());
+        if deadline <= now || !self.network.ever_ready {
+            return self.finish();
+        }
+        if closing.leaving {
+            return;
+        }
+        if !closing.handed_over && !is_abandoned {
+            self.go_on_handing_over(now);
+            if !self.is_handing_over() {
+                self.hand_over(Then::Leave, now);
+            }
+        }
+        let versions = self.coordinator_versions(now);
+        let is_handing_over = self.is_handing_over();
+        let Some(group) = &mut self.group else { return self.finish() };
+        if (is_handing_over || !group.commits.is_empty()) && !is_abandoned {
+            return;
+        }
+        let is_joining = group.membership.is_joining();
+        let has_id = !group.membership.generation().member_id.is_empty();
+        if !has_id && !is_joining || group.membership.is_static() {
+            return self.finish();
+        }
+        if is_joining && !has_id {
+            // T9: the coordinator is about to give an id, which would stay behind.
+            return;
+        }
+        if is_joining {
+            // A broker answers the requests of a connection in turn, and JoinGroup may wait for others.
+            group.membership.unanswered(now);
+            self.network.close(Peer::Coordinator);
+            return;
+        }
+        if group.coordinator.address().is_none() {
+            // It will find out by itself, after session.timeout.ms.
+            return self.finish();
+        }
+        if versions.is_none() {
+            return;
+        }
+        let network = &self.network;
+        let can_send = |node_id| network.usable(Peer::Node(node_id), now).cloned();
+        if let Some(outgoing) = self.fetching.next_close(can_send) {
+            return self.send_outgoing(outgoing, now);
+        }
+        if let Some(closing) = &mut self.closing {
+            closing.leaving = true;
+        }
+        self.leave("the consumer is being closed", now);
+    }
+
+    pub(in super::super) fn leave_answered(&mut self) {
+        if self.closing.as_ref().is_some_and(|closing| closing.leaving) {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        let Some(closing) = &mut self.closing else { return };
+        if std::mem::replace(&mut closing.finished, true) {
+            return;
+        }
+        let after = closing.deadline - closing.asked;
+        let is_uncommitted = self.group.as_ref().is_some_and(|group| !group.commits.is_empty());
+        let error = closing
+            .error
+            .take()
+            .or_else(|| is_uncommitted.then_some(Error::Timeout { doing: "committing offsets", after }));
+        if let Some(call) = closing.call {
+            self.answer(call, error.map_or(Ok(Answer::Done), Err));
+        }
+    }
+}

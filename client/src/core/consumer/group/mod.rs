@@ -1,0 +1,256 @@
+//! The group side: finding the coordinator, joining, showing that the member lives, leaving.
+
+mod handover;
+mod joining;
+mod leaving;
+
+pub(super) use handover::Handover;
+pub(super) use leaving::Unsubscribing;
+
+use std::time::{Duration, Instant};
+
+use milena_protocol::messages::SyncGroupRequest;
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
+
+use super::{Core, Tag};
+use crate::core::backoff::Backoff;
+use crate::core::commits::Commits;
+use crate::core::committed::Committed;
+use crate::core::connection::Lost;
+use crate::core::coordinator::Coordinator;
+use crate::core::heartbeat::{Heartbeat, HeartbeatSettings};
+use crate::core::membership::{Generation, MemberSettings, Membership, Next};
+use crate::core::network::Peer;
+use crate::core::versions::Versions;
+use crate::{Config, Error};
+
+/// A JoinGroup may take this much longer than the group waits for its members (T10).
+const JOIN_LAPSE: Duration = Duration::from_secs(5);
+/// The first version of the group's APIs that knows static members (KIP-345), for each API.
+const STATIC_MEMBERS: [(Api, i16); 4] =
+    [(Api::JoinGroup, 5), (Api::SyncGroup, 3), (Api::Heartbeat, 3), (Api::OffsetCommit, 7)];
+
+type Answered = Result<(i16, ResponseBody), Lost>;
+
+/// What a consumer with a `group.id` has.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) coordinator: Coordinator,
+    pub(super) membership: Membership,
+    pub(super) commits: Commits,
+    pub(super) committed: Committed,
+    heartbeat: Heartbeat,
+    /// To be sent as soon as the coordinator takes it.
+    sync: Option<SyncGroupRequest>,
+    join_timeout: Duration,
+    rebalance_timeout: Duration,
+    /// Counts the changes of the assignment.
+    pub(super) assignment: u64,
+}
+
+impl Group {
+    pub(super) fn new(config: &Config, now: Instant) -> Option<Self> {
+        let group_id = Some(config.group_id.as_str()).filter(|id| !id.is_empty())?;
+        let instance_id = Some(config.group_instance_id.as_str()).filter(|id| !id.is_empty());
+        let backoff = Backoff::new(config.retry_backoff, config.retry_backoff_max);
+        let member = MemberSettings {
+            group_id: group_id.into(),
+            group_instance_id: instance_id.map(Into::into),
+            client_rack: config.client_rack.as_str().into(),
+            session_timeout: config.session_timeout,
+            rebalance_timeout: config.max_poll_interval,
+            retry_backoff: config.retry_backoff,
+        };
+        let heartbeat = HeartbeatSettings {
+            interval: config.heartbeat_interval,
+            session_timeout: config.session_timeout,
+            max_poll_interval: config.max_poll_interval,
+            retry_backoff: config.retry_backoff,
+            retry_backoff_max: config.retry_backoff_max,
+        };
+        let assignors = config.partition_assignment_strategy.iter().map(|strategy| strategy.assignor());
+        let auto_commit = config.enable_auto_commit.then_some(config.auto_commit_interval);
+        Some(Group {
+            coordinator: Coordinator::new(group_id.into(), config.retry_backoff, config.retry_backoff_max),
+            membership: Membership::new(member, assignors.collect()),
+            commits: Commits::new(auto_commit, backoff.clone(), now),
+            committed: Committed::new(group_id.into(), backoff),
+            heartbeat: Heartbeat::new(heartbeat, now),
+            sync: None,
+            join_timeout: config.request_timeout.max(config.max_poll_interval + JOIN_LAPSE),
+            rebalance_timeout: config.max_poll_interval,
+            assignment: 0,
+        })
+    }
+
+    /// The version to use; `None` where the broker is too old for this API, or for static members.
+    pub(super) fn version(&self, versions: &Versions, api: Api, newest: i16) -> Option<i16> {
+        let version = versions.newest_up_to(api, newest)?;
+        let too_old = |&(named, first): &(Api, i16)| named == api && version < first;
+        let unusable = self.membership.is_static() && STATIC_MEMBERS.iter().any(too_old);
+        (!unusable).then_some(version)
+    }
+}
+
+impl Core {
+    /// Whether anything is to be said to the coordinator.
+    pub(super) fn needs_coordinator(&self) -> bool {
+        self.group.as_ref().is_some_and(|group| {
+            !self.topics.is_empty() || !group.commits.is_empty() || group.committed.has_queries()
+        })
+    }
+
+    /// Looks for the coordinator, and keeps a connection to it.
+    pub(super) fn keep_coordinator(&mut self, now: Instant) {
+        if !self.needs_coordinator() {
+            return;
+        }
+        let Some(group) = &mut self.group else { return };
+        if let Some(address) = group.coordinator.address() {
+            return self.network.open(Peer::Coordinator, address, now);
+        }
+        if !group.coordinator.wants_request(now) {
+            return;
+        }
+        let Some((peer, versions)) = self.any_broker(now) else { return };
+        let Some(version) = versions.newest(Api::FindCoordinator) else {
+            return self.fail(Error::Unsupported { api: Api::FindCoordinator.name() });
+        };
+        let Some(group) = &mut self.group else { return };
+        let body = RequestBody::FindCoordinator(group.coordinator.request(version));
+        self.send(peer, Api::FindCoordinator, version, body, Tag::FindCoordinator, now);
+    }
+
+    pub(super) fn coordinator_answered(&mut self, answer: Answered, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        let Ok((version, ResponseBody::FindCoordinator(response))) = answer else {
+            return group.coordinator.unanswered(&mut self.rng, now);
+        };
+        match group.coordinator.answered(&response, version, &mut self.rng, now) {
+            Ok(()) if group.coordinator.address().is_some() => group.heartbeat.coordinator_found(now),
+            Ok(()) => {}
+            Err(code) => self.refused(Error::Broker { doing: "finding the group's coordinator", code }),
+        }
+    }
+
+    /// The connection to the coordinator was lost.
+    pub(super) fn coordinator_failed(&mut self, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        group.coordinator.lose(&mut self.rng, now);
+        if group.sync.take().is_some() {
+            group.membership.unanswered(now);
+        }
+    }
+
+    /// The coordinator is another broker, or does not work.
+    pub(super) fn lose_coordinator(&mut self, now: Instant) {
+        self.coordinator_failed(now);
+        self.network.close(Peer::Coordinator);
+    }
+
+    /// The coordinator's versions, if it can take a request now.
+    pub(super) fn coordinator_versions(&self, now: Instant) -> Option<Versions> {
+        self.group.as_ref()?.coordinator.address()?;
+        self.network.usable(Peer::Coordinator, now).cloned()
+    }
+
+    pub(super) fn send_to_coordinator(
+        &mut self,
+        (api, version): (Api, i16),
+        body: RequestBody,
+        tag: Tag,
+        now: Instant,
+    ) {
+        self.send(Peer::Coordinator, api, version, body, tag, now);
+    }
+
+    /// The coordinator will not have this group: whoever waits for it should know.
+    pub(super) fn refused(&mut self, error: Error) {
+        let Some(group) = &mut self.group else { return };
+        let calls = group.committed.take_all();
+        calls.into_iter().for_each(|call| self.answer(call, Err(error.clone())));
+        self.fail(error);
+    }
+
+    fn follow(&mut self, next: Next, now: Instant) {
+        match next {
+            Next::GoOn => {}
+            Next::FindCoordinator => self.lose_coordinator(now),
+            Next::Fail(error) => self.fail(error),
+        }
+    }
+
+    /// The application polls; unless it is stuck in its rebalance listener, which a poll that is given up does not end.
+    pub(super) fn polled(&mut self, now: Instant) {
+        if let Some(group) = self.group.as_mut().filter(|_| self.telling.is_none()) {
+            group.heartbeat.polled(now);
+        }
+    }
+
+    /// Heartbeats, and what follows from their clocks. Does not depend on polls.
+    pub(super) fn keep_membership(&mut self, now: Instant) {
+        let versions = self.coordinator_versions(now);
+        let Some(group) = &mut self.group else { return };
+        if self.closing.is_some() || !group.membership.needs_heartbeat() {
+            return;
+        }
+        if self.polling.is_some() && self.telling.is_none() {
+            group.heartbeat.polled(now);
+        }
+        if group.heartbeat.is_poll_overdue(now) {
+            self.leave("consumer poll timeout has expired.", now);
+            return;
+        }
+        if group.heartbeat.is_session_over(now) && group.coordinator.address().is_some() {
+            // It has not answered for a whole session: it may be gone without a word.
+            group.heartbeat.coordinator_found(now);
+            return self.lose_coordinator(now);
+        }
+        if !group.heartbeat.is_due(now) {
+            return;
+        }
+        let Some(versions) = versions else { return };
+        let Some(version) = group.version(&versions, Api::Heartbeat, i16::MAX) else {
+            group.heartbeat.failed(&mut self.rng, now);
+            return self.fail(Error::Unsupported { api: Api::Heartbeat.name() });
+        };
+        group.heartbeat.sent(now);
+        let (body, generation) = (group.membership.heartbeat(), group.membership.generation().clone());
+        let tag = Tag::Heartbeat(generation);
+        self.send_to_coordinator((Api::Heartbeat, version), RequestBody::Heartbeat(body), tag, now);
+    }
+
+    pub(super) fn heartbeat_answered(&mut self, sent: &Generation, answer: Answered, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        let Ok((_, ResponseBody::Heartbeat(response))) = answer else {
+            return group.heartbeat.failed(&mut self.rng, now);
+        };
+        let error = response.error_code;
+        // KIP-62: while the group rebalances, heartbeats keep the member in it.
+        if error.is_none() || error == ErrorCode::REBALANCE_IN_PROGRESS {
+            group.heartbeat.succeeded(now);
+            group.coordinator.works();
+        } else {
+            group.heartbeat.failed(&mut self.rng, now);
+        }
+        let next = group.membership.heard(sent, error);
+        self.follow(next, now);
+    }
+
+    pub(super) fn group_deadline(&self, now: Instant) -> Option<Instant> {
+        let group = self.group.as_ref()?;
+        let is_polling = self.polling.is_some();
+        let heartbeat = (group.membership.needs_heartbeat() && self.closing.is_none())
+            .then(|| group.heartbeat.deadlines());
+        let deadlines = [
+            group.coordinator.deadline(now).filter(|_| self.needs_coordinator()),
+            group.membership.deadline(now),
+            group.commits.deadline(now),
+            group.commits.auto_deadline().filter(|_| is_polling && group.membership.is_stable()),
+            group.committed.deadline(now),
+            self.handover.as_ref().map(Handover::deadline),
+        ];
+        let deadlines = deadlines.into_iter().flatten().filter(|deadline| *deadline > now);
+        deadlines.chain(heartbeat.into_iter().flatten().filter(|deadline| *deadline > now)).min()
+    }
+}

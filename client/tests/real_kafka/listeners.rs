@@ -1,0 +1,161 @@
+//! Rebalance listeners, in groups of a real coordinator.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use milena_client::{Consumer, ConsumerHandle, Error, RebalanceListener, Strategy, TopicPartition};
+
+use crate::common::{PATIENCE, Seen, committed, config, poll_until, read, shared_kafka};
+
+/// What a listener was told, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    Assigned(&'static str, usize),
+    Revoked(&'static str, usize),
+    Lost(&'static str, usize),
+}
+
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<Told>>>);
+
+impl Diary {
+    fn note(&self, told: Told) {
+        self.0.lock().unwrap().push(told);
+    }
+
+    fn read(&self) -> Vec<Told> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Commits by itself whatever goes.
+struct Committing(&'static str, Diary);
+
+impl RebalanceListener for Committing {
+    async fn on_partitions_assigned(
+        &mut self,
+        consumer: &ConsumerHandle,
+        partitions: &[TopicPartition],
+    ) -> Result<(), Error> {
+        for partition in partitions {
+            consumer.position(partition).await?;
+        }
+        self.1.note(Told::Assigned(self.0, partitions.len()));
+        Ok(())
+    }
+
+    async fn on_partitions_revoked(
+        &mut self,
+        consumer: &ConsumerHandle,
+        partitions: &[TopicPartition],
+    ) -> Result<(), Error> {
+        consumer.commit_sync().await?;
+        self.1.note(Told::Revoked(self.0, partitions.len()));
+        Ok(())
+    }
+
+    async fn on_partitions_lost(
+        &mut self,
+        _: &ConsumerHandle,
+        partitions: &[TopicPartition],
+    ) -> Result<(), Error> {
+        self.1.note(Told::Lost(self.0, partitions.len()));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a7_what_is_committed_in_the_hook_is_where_the_next_owner_goes_on() {
+    for (strategy, group) in [(Strategy::Range, "hook-eager"), (Strategy::CooperativeSticky, "hook-coop")] {
+        let kafka = shared_kafka();
+        kafka.create_topic(group, 4).unwrap();
+        kafka.fill(group, 4_000).unwrap();
+        let is_eager = strategy == Strategy::Range;
+        let config = config(kafka, group)
+            .enable_auto_commit(false)
+            .partition_assignment_strategy(vec![strategy])
+            .max_poll_records(100_usize);
+        let diary = Diary::default();
+        let mut first = Consumer::new(config.clone()).unwrap();
+        first.subscribe_with([group], Committing("first", diary.clone())).await.unwrap();
+        let mut seen = read(&mut first, 1_000).await;
+
+        let mut second = Consumer::new(config).unwrap();
+        second.subscribe_with([group], Committing("second", diary.clone())).await.unwrap();
+        let mut members = [first, second];
+        poll_until(&mut members, &mut seen, "sharing", |members, seen| {
+            members.iter().all(|member| member.assignment().len() == 2) && seen.len() == 4_000
+        })
+        .await;
+        assert_eq!(seen.repeated, 0, "the second goes on where the first has left off");
+        let [first, second] = members;
+        first.close(PATIENCE).await.unwrap();
+        second.close(PATIENCE).await.unwrap();
+        assert_eq!(committed(kafka, group).into_iter().flatten().sum::<i64>(), 4_000);
+
+        let diary = diary.read();
+        let of = |name| -> Vec<Told> {
+            let its = |told: &&Told| match told {
+                Told::Assigned(who, _) | Told::Revoked(who, _) | Told::Lost(who, _) => *who == name,
+            };
+            diary.iter().filter(its).cloned().collect()
+        };
+        use Told::{Assigned, Revoked};
+        let first = of("first");
+        if is_eager {
+            let expected =
+                [Assigned("first", 4), Revoked("first", 4), Assigned("first", 2), Revoked("first", 2)];
+            assert_eq!(first, expected);
+        } else {
+            assert_eq!(first[0], Assigned("first", 4));
+            assert_eq!(first[1..3], [Revoked("first", 2), Assigned("first", 0)]);
+            assert_eq!(first.last(), Some(&Revoked("first", 2)));
+        }
+        assert!(of("second").contains(&Assigned("second", 2)), "{diary:?}");
+    }
+}
+
+/// Takes longer than the call in which it was begun.
+struct Slow(Diary);
+
+impl RebalanceListener for Slow {
+    async fn on_partitions_assigned(
+        &mut self,
+        _: &ConsumerHandle,
+        partitions: &[TopicPartition],
+    ) -> Result<(), Error> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.0.note(Told::Assigned("slow", partitions.len()));
+        Ok(())
+    }
+
+    async fn on_partitions_revoked(
+        &mut self,
+        _: &ConsumerHandle,
+        partitions: &[TopicPartition],
+    ) -> Result<(), Error> {
+        self.0.note(Told::Revoked("slow", partitions.len()));
+        Err(Error::Misuse("the listener's own trouble"))
+    }
+}
+
+#[tokio::test]
+async fn a_listener_outlives_the_polls_that_are_given_up_and_its_error_is_that_of_the_call() {
+    let kafka = shared_kafka();
+    kafka.create_topic("slow-hook", 1).unwrap();
+    kafka.fill("slow-hook", 10).unwrap();
+    let diary = Diary::default();
+    let mut consumer = Consumer::new(config(kafka, "slow-hook")).unwrap();
+    consumer.subscribe_with(["slow-hook"], Slow(diary.clone())).await.unwrap();
+    let mut given_up = 0;
+    let mut seen = Seen::default();
+    while seen.len() < 10 {
+        let poll = tokio::time::timeout(Duration::from_millis(50), seen.poll(&mut consumer));
+        given_up += usize::from(poll.await.is_err());
+    }
+    assert!(given_up > 5, "the listener took longer than {given_up} polls");
+    assert_eq!(diary.read(), [Told::Assigned("slow", 1)], "once");
+    let closed = consumer.close(PATIENCE).await;
+    assert_eq!(closed, Err(Error::Misuse("the listener's own trouble")));
+    assert_eq!(committed(kafka, "slow-hook"), [Some(10)]);
+}
