@@ -5,14 +5,14 @@ use std::ops::RangeBounds;
 use bytes::Bytes;
 
 use super::input::Split;
-use super::{Input, Parsed, Str, Uuid};
+use super::{Flaw, Input, Parsed, Str, Uuid};
 use crate::ErrorCode;
 use crate::error::DecodeErrorKind;
 
 /// How many bytes of memory an array may reserve for each byte of input before its elements were seen.
 ///
-/// A count is a claim by the peer. Elements that do come and need more (a compact empty string is one byte on the
-/// wire and 32 in memory) make the array grow.
+/// A count is a claim by the peer. What it claims beyond that (a compact empty string is one byte on the wire and 32 in
+/// memory) is read twice: once to see that it is there, and again to keep it.
 const RESERVED_PER_BYTE: usize = 16;
 
 /// BOOLEAN: one byte; anything but 0 is true.
@@ -163,13 +163,41 @@ fn elements<'a, T>(i: Input<'a>, element: impl Fn(Input<'a>) -> Parsed<'a, T>) -
         return Err(i.flaw(DecodeErrorKind::TooManyElements { count, left }));
     }
     let affordable = left * RESERVED_PER_BYTE / size_of::<T>().max(1);
-    let mut elements = Vec::with_capacity(count.min(affordable));
-    for _ in 0..count {
+    let reserved = count.min(affordable);
+    let mut elements = Vec::with_capacity(reserved);
+    for _ in 0..reserved {
         let (after, value) = element(rest)?;
         elements.push(value);
         rest = rest.at(after.rest);
     }
+    if reserved < count {
+        rest = read_twice(rest, count - reserved, &element, &mut elements)?;
+    }
     Ok((rest.rest, Some(elements)))
+}
+
+/// Reads `count` elements to see that they are there, and only then makes room for them. (A vector that grew by and
+/// by would have to hold its old elements and its new ones at once, with room for as many again.)
+#[cold]
+fn read_twice<'a, T>(
+    i: Input<'a>,
+    count: usize,
+    element: &dyn Fn(Input<'a>) -> Parsed<'a, T>,
+    elements: &mut Vec<T>,
+) -> Result<Input<'a>, nom::Err<Flaw>> {
+    let mut rest = i;
+    for _ in 0..count {
+        let (after, _) = element(rest)?;
+        rest = after;
+    }
+    elements.reserve_exact(count);
+    let mut rest = i;
+    for _ in 0..count {
+        let (after, value) = element(rest)?;
+        elements.push(value);
+        rest = after;
+    }
+    Ok(rest)
 }
 
 /// What `parser` reads, where null is refused outside of `versions`.
