@@ -168,6 +168,12 @@ bodies! {
     Heartbeat HeartbeatRequest HeartbeatResponse,
     LeaveGroup LeaveGroupRequest LeaveGroupResponse,
     SyncGroup SyncGroupRequest SyncGroupResponse,
+    DescribeGroups DescribeGroupsRequest DescribeGroupsResponse,
+    ListGroups ListGroupsRequest ListGroupsResponse,
     ApiVersions ApiVersionsRequest ApiVersionsResponse,
     OffsetForLeaderEpoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse,
+    DeleteGroups DeleteGroupsRequest DeleteGroupsResponse,
+    OffsetDelete OffsetDeleteRequest OffsetDeleteResponse,
+    ConsumerGroupHeartbeat ConsumerGroupHeartbeatRequest ConsumerGroupHeartbeatResponse,
+    ConsumerGroupDescribe ConsumerGroupDescribeRequest ConsumerGroupDescribeResponse,
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::message::{Message, check_writable, is_flexible};
-use crate::wire::{Output, Str, TagWriter, TaggedFields, Uuid, Wire, Writer};
+use crate::wire::{Nullable, Output, Str, TagWriter, TaggedFields, Uuid, Wire, Writer};
 
 /// Every message, to and from JSON (feature `serde`).
 ///
@@ -182,6 +182,13 @@ impl Output for JsonWriter {
     fn array<T: Wire + Default>(&mut self, elements: Option<&[T]>) {
         let array = elements.map(|elements| elements.iter().map(|e| self.value_of(e)).collect::<Vec<_>>());
         self.set(array);
+    }
+
+    fn nullable_struct<T: Nullable>(&mut self, value: Option<&T>) {
+        match value {
+            Some(value) => value.encode(self),
+            None => self.set(Value::Null),
+        }
     }
 
     fn tagged(&mut self, unknown: &TaggedFields, known: impl FnOnce(&mut TagWriter<'_, Self>)) {
@@ -368,6 +375,14 @@ impl Output for JsonReader<'_, '_> {
             }
             _ => self.expected("an array"),
         }
+    }
+
+    fn nullable_struct<T: Nullable>(&mut self, _: Option<&T>) {
+        if self.node.is_null() {
+            return self.writer.int8(-1);
+        }
+        self.writer.int8(1);
+        T::default().encode(self);
     }
 
     fn tagged(&mut self, unknown: &TaggedFields, known: impl FnOnce(&mut TagWriter<'_, Self>)) {

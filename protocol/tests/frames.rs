@@ -118,6 +118,64 @@ fn the_topics_of_a_metadata_request_may_be_null_from_version_1() {
 }
 
 #[test]
+fn an_assignment_is_one_byte_where_there_is_none_and_else_follows_one() {
+    // No throttling, no error, no message, no member; epoch 2, a heartbeat every 3 ms.
+    let fields = b"\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\x03";
+    let read =
+        |assignment: &[u8]| ConsumerGroupHeartbeatResponse::read(&[fields, assignment].concat().into(), 0);
+    let mut response = ConsumerGroupHeartbeatResponse::default();
+    (response.member_epoch, response.heartbeat_interval_ms) = (2, 3);
+
+    let (none, empty) = (b"\xff\0", b"\x01\x01\0\0");
+    assert_eq!(read(none).unwrap(), response);
+    assert_eq!(response.to_bytes(0).unwrap(), [&fields[..], none].concat());
+    response.assignment = Some(consumer_group_heartbeat::Assignment::default());
+    assert_eq!(read(empty).unwrap(), response);
+    assert_eq!(response.to_bytes(0).unwrap(), [&fields[..], empty].concat());
+
+    // As Kafka reads the byte: below zero it is null.
+    assert_eq!(read(b"\x80\0").unwrap().assignment, None);
+    assert_eq!(read(b"\0\x01\0\0").unwrap(), response);
+    let error = read(b"\x01").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "ConsumerGroupHeartbeat response v0: topicPartitions: 1 bytes needed, 0 left at byte 17"
+    );
+}
+
+#[test]
+fn the_json_of_an_assignment_is_null_or_an_object() {
+    let json = |assignment: serde_json::Value| {
+        serde_json::json!({
+            "throttleTimeMs": 0, "errorCode": 0, "errorMessage": null, "memberId": "m", "memberEpoch": 1,
+            "heartbeatIntervalMs": 5, "assignment": assignment,
+        })
+    };
+    let read = |assignment| ConsumerGroupHeartbeatResponse::from_json(&json(assignment), 0);
+    let id = "AAAAAAAAAAAAAAAAAAAAAQ";
+    for assignment in [
+        serde_json::json!(null),
+        serde_json::json!({ "topicPartitions": [] }),
+        serde_json::json!({ "topicPartitions": [{ "topicId": id, "partitions": [7] }] }),
+    ] {
+        let response = read(assignment.clone()).unwrap();
+        assert_eq!(response.assignment.is_none(), assignment.is_null());
+        assert_eq!(response.to_json(0).unwrap(), json(assignment));
+    }
+    for (assignment, problem) in [
+        (serde_json::json!(3), "assignment: expected an object, found 3"),
+        (serde_json::json!({}), "assignment.topicPartitions: missing"),
+        (
+            serde_json::json!({ "topicPartitions": [], "x": 1 }),
+            "assignment: there is no field \"x\" in this version",
+        ),
+    ] {
+        let error = read(assignment).unwrap_err().to_string();
+        assert_eq!(error, format!("ConsumerGroupHeartbeat response v0: {problem}"));
+    }
+}
+
+#[test]
 fn an_error_names_message_version_field_and_byte() {
     // A group id of -5 bytes, after a header of 10.
     let error = parse(b"\0\x09\0\x03\0\0\0\x07\xff\xff\xff\xfb\0\0\0\0").unwrap_err();

@@ -73,6 +73,19 @@ primitives! {
     crate::ErrorCode: error_code, |v, o| o.int16(v.0);
 }
 
+/// A structure that a message may go without: an `Option` of it is a nullable struct on the wire (KIP-893).
+pub trait Nullable: Wire + Default {}
+
+impl<T: Nullable> Wire for Option<T> {
+    fn decode(i: Input<'_>) -> Parsed<'_, Self> {
+        nullable_struct(T::decode)(i)
+    }
+
+    fn encode(&self, o: &mut impl Output) {
+        o.nullable_struct(self.as_ref());
+    }
+}
+
 impl<T: Wire + Default> Wire for Vec<T> {
     fn decode(i: Input<'_>) -> Parsed<'_, Self> {
         array(T::decode)(i)

@@ -8,7 +8,7 @@ use std::ops::RangeBounds;
 
 use bytes::{BufMut, BytesMut};
 
-use super::{Str, TagWriter, TaggedFields, Uuid, Wire};
+use super::{Nullable, Str, TagWriter, TaggedFields, Uuid, Wire};
 use crate::error::EncodeErrorKind;
 
 /// Receives the fields of a message, in the order of the wire.
@@ -44,6 +44,8 @@ pub trait Output: Sized {
     fn bytes(&mut self, value: Option<&[u8]>);
     /// ARRAY, compact or not; `None` is null.
     fn array<T: Wire + Default>(&mut self, elements: Option<&[T]>);
+    /// A structure that may be null.
+    fn nullable_struct<T: Nullable>(&mut self, value: Option<&T>);
 
     /// The tagged fields at the end of a structure: those that `known` names, and the unknown ones that were kept.
     fn tagged(&mut self, unknown: &TaggedFields, known: impl FnOnce(&mut TagWriter<'_, Self>));
@@ -286,6 +288,13 @@ impl Output for Writer<'_> {
         self.length(elements.map(<[T]>::len));
         for element in elements.unwrap_or_default() {
             element.encode(self);
+        }
+    }
+
+    fn nullable_struct<T: Nullable>(&mut self, value: Option<&T>) {
+        self.int8(if value.is_some() { 1 } else { -1 });
+        if let Some(value) = value {
+            value.encode(self);
         }
     }
 

@@ -153,6 +153,21 @@ pub fn nullable_array<'a, T>(
     }
 }
 
+/// A structure that may be null: one byte, below zero for null, and else the structure behind it (KIP-893).
+#[inline]
+pub fn nullable_struct<'a, T>(
+    fields: impl Fn(Input<'a>) -> Parsed<'a, T>,
+) -> impl Fn(Input<'a>) -> Parsed<'a, Option<T>> {
+    move |i| {
+        let (i, presence) = int8(i)?;
+        if presence < 0 {
+            return Ok((i, None));
+        }
+        let (i, value) = fields(i)?;
+        Ok((i, Some(value)))
+    }
+}
+
 /// The elements of an array, and what follows them.
 #[inline(never)]
 fn elements<'a, T>(i: Input<'a>, element: impl Fn(Input<'a>) -> Parsed<'a, T>) -> Split<'a, Option<Vec<T>>> {

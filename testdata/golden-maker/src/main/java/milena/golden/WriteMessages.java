@@ -15,7 +15,8 @@ import org.apache.kafka.common.utils.AppInfoParser;
 public final class WriteMessages {
     private static final List<String> APIS = List.of(
         "Produce", "Fetch", "ListOffsets", "Metadata", "OffsetCommit", "OffsetFetch", "FindCoordinator", "JoinGroup",
-        "Heartbeat", "LeaveGroup", "SyncGroup", "ApiVersions", "OffsetForLeaderEpoch");
+        "Heartbeat", "LeaveGroup", "SyncGroup", "DescribeGroups", "ListGroups", "ApiVersions", "OffsetForLeaderEpoch",
+        "DeleteGroups", "OffsetDelete", "ConsumerGroupHeartbeat", "ConsumerGroupDescribe");
     private static final List<String> HEADERS = List.of("RequestHeader", "ResponseHeader");
     private static final List<String> BLOBS = List.of("ConsumerProtocolSubscription", "ConsumerProtocolAssignment");
 
