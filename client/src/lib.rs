@@ -21,8 +21,12 @@ mod error;
 mod records;
 
 pub use commit_tracker::{CommitTracker, Done};
-pub use config::{Config, ConfigError, ConfigErrorKind, OffsetReset, Strategy};
+pub use config::{
+    ClientDnsLookup, Config, ConfigError, ConfigErrorKind, CustomStrategy, GroupProtocol,
+    MetadataRecoveryStrategy, OffsetReset, Property, Strategy, Support,
+};
 pub use consumer::{Consumer, ConsumerHandle, Notice, PendingCommit, RebalanceListener, Wakeup};
+pub use core::assignors;
 pub use core::fetch_report::{FetchError, FetchNotice};
 pub use core::fetch_settings::IsolationLevel;
 pub use core::io::{OffsetAndMetadata, Offsets};

@@ -15,7 +15,7 @@ pub struct ConfigError {
 pub enum ConfigErrorKind {
     /// Kafka's consumer has no such property.
     UnknownName,
-    /// Kafka's consumer has it, milena does not honour it yet.
+    /// Kafka's consumer has it, and milena refuses it; the text says why.
     NotSupported,
     /// The property cannot have that value.
     BadValue,
@@ -32,8 +32,13 @@ impl ConfigError {
         ConfigError { kind: ConfigErrorKind::UnknownName, text }
     }
 
-    pub(super) fn not_supported(name: &str) -> Self {
-        let text = format!("property {name} is not supported yet");
+    pub(super) fn not_supported(name: &str, why: &str) -> Self {
+        let text = format!("property {name} is refused: {why}");
+        ConfigError { kind: ConfigErrorKind::NotSupported, text }
+    }
+
+    pub(super) fn only(name: &str, value: &str, values: &[&str], why: &str) -> Self {
+        let text = format!("{name}={value}: only {} is possible: {why}", values.join(" or "));
         ConfigError { kind: ConfigErrorKind::NotSupported, text }
     }
 

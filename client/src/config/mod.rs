@@ -12,39 +12,63 @@
 //! # Ok::<(), milena_client::ConfigError>(())
 //! ```
 
+mod check;
+mod choice;
 mod error;
 mod names;
+mod property;
+mod refused;
+mod settings;
+mod strategy;
+#[cfg(test)]
+mod tests;
 mod value;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+pub use choice::{ClientDnsLookup, GroupProtocol, MetadataRecoveryStrategy};
 pub use error::{ConfigError, ConfigErrorKind};
-pub use value::Strategy;
-use value::{AtLeastOne, Bootstrap, Limit, Value};
+pub use property::{Property, Support};
+pub use strategy::{CustomStrategy, Strategy};
 
-use crate::core::connection::ConnectionSettings;
-use crate::core::fetch_settings::{FetchSettings, IsolationLevel, ResetPolicy};
-use crate::core::metadata::{Address, MetadataSettings};
+use crate::core::fetch_settings::{IsolationLevel, ResetPolicy};
+use crate::core::metadata::Address;
+use strategy::Strategies;
+use value::{
+    AtLeastOne, Bootstrap, Buffer, Limit, LongMillis, Millis, MillisOrForever, Name, PositiveMillis, Value,
+};
+
+/// Where to start without a committed offset (`auto.offset.reset`).
+pub type OffsetReset = ResetPolicy;
 
 macro_rules! properties {
-    ($($(#[$doc:meta])* $field:ident $name:literal: $kind:ty as $type:ty = $default:expr;)*) => {
-        /// The configuration of a consumer. Each method is a property of Kafka's consumer, with the dots as underscores.
+    ($($(#[doc = $about:literal])+ $field:ident $name:literal: $kind:ty as $type:ty = $default:tt;)*) => {
+        /// The configuration of a consumer. Each method is a property of Kafka's consumer, with the dots as underscores;
+        /// [`Config::properties`] lists them all, and those that are refused, with the reason.
         #[derive(Clone, Debug)]
         pub struct Config {
             pub(crate) bootstrap_servers: Vec<Address>,
+            /// What was set, whatever the value.
+            explicit: BTreeSet<&'static str>,
             $(pub(crate) $field: $type,)*
         }
 
         impl Config {
             fn with_defaults(bootstrap_servers: Vec<Address>) -> Self {
-                Config { bootstrap_servers, $($field: $default,)* }
+                Config {
+                    bootstrap_servers,
+                    explicit: BTreeSet::new(),
+                    $($field: <$kind>::unset($default).expect(concat!("the default of ", $name)),)*
+                }
             }
 
             $(
-                #[doc = concat!("`", $name, "`: ")]
-                $(#[$doc])*
+                #[doc = concat!("`", $name, "`:", $($about),+)]
+                #[doc = default_doc!($default)]
                 pub fn $field(mut self, value: impl Into<$type>) -> Self {
                     self.$field = value.into();
+                    self.explicit.insert($name);
                     self
                 }
             )*
@@ -52,97 +76,150 @@ macro_rules! properties {
             /// Sets a property by its name, from the text that a properties file would have.
             ///
             /// # Errors
-            /// When the name is not a property of Kafka's consumer, when milena does not honour it yet, or when the
-            /// value is not one that it can have.
+            /// When the name is not a property of Kafka's consumer, when milena refuses it ([`Config::properties`] tells
+            /// which and why), or when the value is not one that it can have.
             pub fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
                 let value = value.trim();
                 match name {
-                    "bootstrap.servers" => self.bootstrap_servers = parse::<Bootstrap, _>(name, value)?,
-                    $($name => self.$field = parse::<$kind, $type>(name, value)?,)*
-                    _ => return Err(names::refusal(name, SUPPORTED)),
+                    "bootstrap.servers" => {
+                        self.bootstrap_servers = parse::<Bootstrap>(name, value)?;
+                    }
+                    $($name => {
+                        self.$field = parse::<$kind>(name, value)?;
+                        self.explicit.insert($name);
+                    })*
+                    _ => property::refuse(name, value)?,
                 }
+                Ok(())
+            }
+
+            /// The value of a property as a properties file would have it, the default where it was not set; `None` for
+            /// those that are refused, and for what is no property.
+            pub fn get(&self, name: &str) -> Option<String> {
+                Some(match name {
+                    "bootstrap.servers" => Bootstrap::show(&self.bootstrap_servers),
+                    $($name => <$kind>::show(&self.$field),)*
+                    _ => return None,
+                })
+            }
+
+            /// Whether values that were set in code are such as a text could have.
+            fn check_values(&self) -> Result<(), ConfigError> {
+                $(if !<$kind>::is_valid(&self.$field) {
+                    let value = <$kind>::show(&self.$field);
+                    return Err(ConfigError::bad_value($name, &value, <$kind>::EXPECTED));
+                })*
                 Ok(())
             }
         }
 
-        const SUPPORTED: &[&str] = &["bootstrap.servers", $($name),*];
+        const HONOURED: &[Property] = &[
+            Property {
+                name: "bootstrap.servers",
+                about: "the brokers to begin with, as in `one:9092,two:9092`. They tell of the others.",
+                support: Support::Full,
+            },
+            $(Property { name: $name, about: concat!($($about),+), support: Support::Full },)*
+        ];
+    };
+}
+
+macro_rules! default_doc {
+    ("") => {
+        "Not set by default."
+    };
+    ($default:literal) => {
+        concat!("Default `", $default, "`.")
     };
 }
 
 properties! {
     /// the consumer group. Needed to subscribe and to commit. Empty: none.
-    group_id "group.id": String as String = String::new();
+    group_id "group.id": String as String = "";
     /// makes this a static member, which keeps its partitions over a restart within `session.timeout.ms` (KIP-345). Empty: it
     /// is a dynamic one.
-    group_instance_id "group.instance.id": String as String = String::new();
-    /// what the client calls itself in the broker's logs and quotas.
-    client_id "client.id": String as String = String::new();
+    group_instance_id "group.instance.id": Name as String = "";
+    /// how the members of the group agree on who reads what: among themselves, or by the broker (KIP-848).
+    group_protocol "group.protocol": GroupProtocol as GroupProtocol = "classic";
+    /// how the broker shares out partitions, where `group.protocol` is `consumer`; one of its `group.consumer.assignors`. Empty:
+    /// the first of them.
+    group_remote_assignor "group.remote.assignor": String as String = "";
+    /// what the client calls itself in the broker's logs and quotas. Empty: `consumer-`, the group and a number, or its
+    /// `group.instance.id`.
+    client_id "client.id": String as String = "";
     /// where this client is, so that it may read from a near replica (KIP-392). Empty: not said.
-    client_rack "client.rack": String as String = String::new();
-    /// where to start when the group has not committed an offset, or when that is out of range. Default `latest`.
-    auto_offset_reset "auto.offset.reset": OffsetReset as OffsetReset = OffsetReset::Latest;
-    /// whether positions are committed in the background. Default true.
-    enable_auto_commit "enable.auto.commit": bool as bool = true;
-    /// how often. Default 5 s.
-    auto_commit_interval "auto.commit.interval.ms": Duration as Duration = Duration::from_secs(5);
-    /// a member from which the coordinator hears nothing for so long is out of the group. Default 45 s.
-    session_timeout "session.timeout.ms": Duration as Duration = Duration::from_secs(45);
-    /// how often the coordinator hears from this member. Default 3 s.
-    heartbeat_interval "heartbeat.interval.ms": Duration as Duration = Duration::from_secs(3);
-    /// a consumer that is not polled for so long leaves its group. Default 5 minutes.
-    max_poll_interval "max.poll.interval.ms": Duration as Duration = Duration::from_secs(300);
-    /// the most records that one poll returns; at least 1. Default 500.
-    max_poll_records "max.poll.records": AtLeastOne as usize = 500;
-    /// a broker waits for so many bytes of records. Default 1.
-    fetch_min_bytes "fetch.min.bytes": Limit as i32 = 1;
-    /// but no longer than this. Default 500 ms.
-    fetch_max_wait "fetch.max.wait.ms": Duration as Duration = Duration::from_millis(500);
-    /// the most bytes of records in one answer; a larger batch comes whole. Default 50 MiB.
-    fetch_max_bytes "fetch.max.bytes": Limit as i32 = 50 << 20;
-    /// the same for each partition of an answer. Default 1 MiB.
-    max_partition_fetch_bytes "max.partition.fetch.bytes": Limit as i32 = 1 << 20;
-    /// whether records of open and of aborted transactions are delivered. Default `read_uncommitted`.
-    isolation_level "isolation.level": IsolationLevel as IsolationLevel = IsolationLevel::ReadUncommitted;
-    /// whether the checksums of record batches are verified. Default true.
-    check_crcs "check.crcs": bool as bool = true;
-    /// how long a broker may take over an answer before its connection is given up. Default 30 s.
-    request_timeout "request.timeout.ms": Duration as Duration = Duration::from_secs(30);
-    /// how long calls take that have no timeout of their own. Default 1 minute.
-    default_api_timeout "default.api.timeout.ms": Duration as Duration = Duration::from_secs(60);
-    /// the wait after a request that failed; it doubles. Default 100 ms.
-    retry_backoff "retry.backoff.ms": Duration as Duration = Duration::from_millis(100);
-    /// up to this. Default 1 s.
-    retry_backoff_max "retry.backoff.max.ms": Duration as Duration = Duration::from_secs(1);
-    /// the wait after a connection that failed; it doubles. Default 50 ms.
-    reconnect_backoff "reconnect.backoff.ms": Duration as Duration = Duration::from_millis(50);
-    /// up to this. Default 1 s.
-    reconnect_backoff_max "reconnect.backoff.max.ms": Duration as Duration = Duration::from_secs(1);
-    /// metadata is fetched anew after so long, even if nothing seems to have changed. Default 5 minutes.
-    metadata_max_age "metadata.max.age.ms": Duration as Duration = Duration::from_secs(300);
-    /// how partitions may be shared out, the preferred way first. All members of a group need one in common. Default
-    /// `range, cooperative-sticky`. Java's class names are understood.
-    partition_assignment_strategy "partition.assignment.strategy": Vec<Strategy> as Vec<Strategy> =
-        vec![Strategy::Range, Strategy::CooperativeSticky];
-    /// whether a topic that does not exist is created where the broker's settings allow it. Default true.
-    allow_auto_create_topics "allow.auto.create.topics": bool as bool = true;
-    /// a connection that nobody used for so long is closed. Default 9 minutes.
-    connections_max_idle "connections.max.idle.ms": Duration as Duration = Duration::from_secs(540);
-    /// how long a first attempt to connect may take; later ones take longer. Default 10 s.
-    socket_connection_setup_timeout "socket.connection.setup.timeout.ms": Duration as Duration =
-        Duration::from_secs(10);
-    /// up to this. Default 30 s.
-    socket_connection_setup_timeout_max "socket.connection.setup.timeout.max.ms": Duration as Duration =
-        Duration::from_secs(30);
+    client_rack "client.rack": String as String = "";
+    /// what a broker's name stands for: all of its addresses, which are tried in turn. Both values come to that.
+    client_dns_lookup "client.dns.lookup": ClientDnsLookup as ClientDnsLookup = "use_all_dns_ips";
+    /// where to start when the group has not committed an offset, or when that is out of range.
+    auto_offset_reset "auto.offset.reset": OffsetReset as OffsetReset = "latest";
+    /// whether positions are committed in the background.
+    enable_auto_commit "enable.auto.commit": bool as bool = "true";
+    /// how often positions are committed in the background.
+    auto_commit_interval "auto.commit.interval.ms": Millis as Duration = "5000";
+    /// a member from which the coordinator hears nothing for so long is out of the group. Of the classic protocol only.
+    session_timeout "session.timeout.ms": Millis as Duration = "45000";
+    /// how often the coordinator hears from this member; less than `session.timeout.ms`. Of the classic protocol only.
+    heartbeat_interval "heartbeat.interval.ms": Millis as Duration = "3000";
+    /// a consumer that is not polled for so long leaves its group.
+    max_poll_interval "max.poll.interval.ms": PositiveMillis as Duration = "300000";
+    /// the most records that one poll returns; at least 1.
+    max_poll_records "max.poll.records": AtLeastOne as usize = "500";
+    /// a broker that has fewer bytes of records than this waits for more before it answers.
+    fetch_min_bytes "fetch.min.bytes": Limit as i32 = "1";
+    /// how long a broker waits for `fetch.min.bytes`; less than `request.timeout.ms`.
+    fetch_max_wait "fetch.max.wait.ms": Millis as Duration = "500";
+    /// the most bytes of records in one answer; a larger batch comes whole.
+    fetch_max_bytes "fetch.max.bytes": Limit as i32 = "52428800";
+    /// the most bytes of records of one partition in an answer; a larger batch comes whole.
+    max_partition_fetch_bytes "max.partition.fetch.bytes": Limit as i32 = "1048576";
+    /// whether records of open and of aborted transactions are delivered.
+    isolation_level "isolation.level": IsolationLevel as IsolationLevel = "read_uncommitted";
+    /// whether the checksums of record batches are verified.
+    check_crcs "check.crcs": bool as bool = "true";
+    /// how long a broker may take over an answer before its connection is given up.
+    request_timeout "request.timeout.ms": Millis as Duration = "30000";
+    /// how long calls take that have no timeout of their own.
+    default_api_timeout "default.api.timeout.ms": Millis as Duration = "60000";
+    /// the wait after a request that failed; it doubles.
+    retry_backoff "retry.backoff.ms": LongMillis as Duration = "100";
+    /// the longest wait after requests that failed.
+    retry_backoff_max "retry.backoff.max.ms": LongMillis as Duration = "1000";
+    /// the wait after a connection that failed; it doubles. Where this is set alone, each wait is as long.
+    reconnect_backoff "reconnect.backoff.ms": LongMillis as Duration = "50";
+    /// the longest wait after connections that failed.
+    reconnect_backoff_max "reconnect.backoff.max.ms": LongMillis as Duration = "1000";
+    /// metadata is fetched anew after so long, even if nothing seems to have changed.
+    metadata_max_age "metadata.max.age.ms": LongMillis as Duration = "300000";
+    /// what to do when none of the known brokers can be reached: begin with `bootstrap.servers` again, or not (KIP-899).
+    metadata_recovery_strategy "metadata.recovery.strategy":
+        MetadataRecoveryStrategy as MetadataRecoveryStrategy = "rebootstrap";
+    /// after how long without metadata that is asked for the client begins with `bootstrap.servers` again, where
+    /// `metadata.recovery.strategy` is `rebootstrap` (KIP-1102).
+    metadata_recovery_rebootstrap_trigger "metadata.recovery.rebootstrap.trigger.ms":
+        LongMillis as Duration = "300000";
+    /// how partitions may be shared out, the preferred way first. All members of a group need one in common. Java's class
+    /// names of its four are understood; an application's own are given in code. Of the classic protocol only.
+    partition_assignment_strategy "partition.assignment.strategy":
+        Strategies as Vec<Strategy> = "range,cooperative-sticky";
+    /// whether a topic that does not exist is created where the broker's settings allow it.
+    allow_auto_create_topics "allow.auto.create.topics": bool as bool = "true";
+    /// whether a pattern leaves out the topics that Kafka keeps for itself, such as `__consumer_offsets`.
+    exclude_internal_topics "exclude.internal.topics": bool as bool = "true";
+    /// a connection that nobody used for so long is closed. Negative: never.
+    connections_max_idle "connections.max.idle.ms": MillisOrForever as Duration = "540000";
+    /// how long a first attempt to connect may take; later ones take longer.
+    socket_connection_setup_timeout "socket.connection.setup.timeout.ms": LongMillis as Duration = "10000";
+    /// the longest that an attempt to connect may take.
+    socket_connection_setup_timeout_max "socket.connection.setup.timeout.max.ms": LongMillis as Duration = "30000";
+    /// the size of a socket's receive buffer. -1: what the system chooses.
+    receive_buffer_bytes "receive.buffer.bytes": Buffer as i32 = "65536";
+    /// the size of a socket's send buffer. -1: what the system chooses.
+    send_buffer_bytes "send.buffer.bytes": Buffer as i32 = "131072";
 }
 
-/// Where to start without a committed offset (`auto.offset.reset`).
-pub type OffsetReset = ResetPolicy;
-
-fn parse<K: Value, T>(name: &str, text: &str) -> Result<T, ConfigError>
-where
-    T: From<K::Parsed>,
-{
-    K::parse(text).map(T::from).ok_or_else(|| ConfigError::bad_value(name, text, K::EXPECTED))
+fn parse<K: Value>(name: &str, text: &str) -> Result<K::Parsed, ConfigError> {
+    K::parse(text).ok_or_else(|| ConfigError::bad_value(name, text, K::EXPECTED))
 }
 
 impl Config {
@@ -152,13 +229,13 @@ impl Config {
     /// # Errors
     /// When that is not a list of addresses.
     pub fn new(bootstrap_servers: &str) -> Result<Self, ConfigError> {
-        parse::<Bootstrap, _>("bootstrap.servers", bootstrap_servers).map(Self::with_defaults)
+        parse::<Bootstrap>("bootstrap.servers", bootstrap_servers).map(Self::with_defaults)
     }
 
     /// A configuration from properties, `bootstrap.servers` among them.
     ///
     /// # Errors
-    /// As [`set`](Self::set), and when there is no `bootstrap.servers`.
+    /// As [`set`](Self::set), when there is no `bootstrap.servers`, and when properties do not go together.
     pub fn from_properties<'a>(
         properties: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, ConfigError> {
@@ -168,143 +245,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What no single property can tell.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if self.bootstrap_servers.is_empty() {
-            return Err(ConfigError::conflict("bootstrap.servers is missing"));
-        }
-        if self.heartbeat_interval >= self.session_timeout {
-            return Err(ConfigError::conflict("heartbeat.interval.ms must be below session.timeout.ms"));
-        }
-        if self.fetch_max_wait >= self.request_timeout {
-            return Err(ConfigError::conflict("fetch.max.wait.ms must be below request.timeout.ms"));
-        }
-        if self.group_id.is_empty() && !self.group_instance_id.is_empty() {
-            return Err(ConfigError::conflict("group.instance.id needs a group.id"));
-        }
-        if !Strategy::have_a_protocol_in_common(&self.partition_assignment_strategy) {
-            return Err(ConfigError::conflict("partition.assignment.strategy names no strategy"));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn connection_settings(&self) -> ConnectionSettings {
-        ConnectionSettings {
-            client_id: Some(self.client_id.as_str().into()),
-            request_timeout: self.request_timeout,
-            reconnect_backoff: self.reconnect_backoff,
-            reconnect_backoff_max: self.reconnect_backoff_max,
-            setup_timeout: self.socket_connection_setup_timeout,
-            setup_timeout_max: self.socket_connection_setup_timeout_max,
-            max_idle: self.connections_max_idle,
-        }
-    }
-
-    pub(crate) fn metadata_settings(&self) -> MetadataSettings {
-        MetadataSettings {
-            max_age: self.metadata_max_age,
-            retry_backoff: self.retry_backoff,
-            retry_backoff_max: self.retry_backoff_max,
-            allow_auto_create_topics: self.allow_auto_create_topics,
-        }
-    }
-
-    pub(crate) fn fetch_settings(&self) -> FetchSettings {
-        FetchSettings {
-            fetch_min_bytes: self.fetch_min_bytes,
-            fetch_max_wait: self.fetch_max_wait,
-            fetch_max_bytes: self.fetch_max_bytes,
-            max_partition_fetch_bytes: self.max_partition_fetch_bytes,
-            isolation_level: self.isolation_level,
-            client_rack: self.client_rack.as_str().into(),
-            auto_offset_reset: self.auto_offset_reset,
-            retry_backoff: self.retry_backoff,
-            retry_backoff_max: self.retry_backoff_max,
-            request_timeout: self.request_timeout,
-            ..FetchSettings::default()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> Config {
-        Config::new("localhost:9092").unwrap()
-    }
-
-    fn refusal(name: &str, value: &str) -> String {
-        config().set(name, value).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn every_property_can_be_set_by_its_name() {
-        let mut config = config();
-        for (name, value) in [
-            ("bootstrap.servers", "one:1, [::1]:2"),
-            ("group.id", "g"),
-            ("auto.offset.reset", "EARLIEST"),
-            ("enable.auto.commit", "False"),
-            ("session.timeout.ms", "6000"),
-            ("isolation.level", "read_committed"),
-            (
-                "partition.assignment.strategy",
-                "org.apache.kafka.clients.consumer.CooperativeStickyAssignor, range",
-            ),
-        ] {
-            config.set(name, value).unwrap();
-        }
-        let addresses: Vec<(String, u16)> =
-            config.bootstrap_servers.iter().map(|a| (a.host.to_string(), a.port)).collect();
-        assert_eq!(addresses, [("one".to_string(), 1), ("::1".to_string(), 2)]);
-        assert_eq!(config.group_id, "g");
-        assert_eq!(config.auto_offset_reset, OffsetReset::Earliest);
-        assert!(!config.enable_auto_commit);
-        assert_eq!(config.session_timeout, Duration::from_secs(6));
-        assert_eq!(config.isolation_level, IsolationLevel::ReadCommitted);
-        assert_eq!(config.partition_assignment_strategy, [Strategy::CooperativeSticky, Strategy::Range]);
-    }
-
-    #[test]
-    fn an_unknown_name_is_answered_with_the_nearest_one() {
-        assert_eq!(refusal("group_id", "g"), "unknown property group_id; did you mean group.id?");
-        assert_eq!(
-            refusal("fetch.wait.max.ms", "1"),
-            "unknown property fetch.wait.max.ms; did you mean fetch.max.wait.ms?"
-        );
-        assert_eq!(refusal("zzz", "1"), "unknown property zzz");
-    }
-
-    #[test]
-    fn a_name_of_kafka_that_is_not_honoured_is_refused_as_such() {
-        assert_eq!(refusal("sasl.mechanism", "PLAIN"), "property sasl.mechanism is not supported yet");
-    }
-
-    #[test]
-    fn a_bad_value_is_answered_with_what_is_expected() {
-        assert_eq!(refusal("max.poll.records", "0"), "max.poll.records=0: expected a whole number from 1 on");
-        assert_eq!(refusal("session.timeout.ms", "-1"), "session.timeout.ms=-1: expected milliseconds");
-        assert_eq!(
-            refusal("session.timeout.ms", "99999999999"),
-            "session.timeout.ms=99999999999: expected milliseconds"
-        );
-        assert_eq!(
-            refusal("auto.offset.reset", "smallest"),
-            "auto.offset.reset=smallest: expected earliest, latest or none"
-        );
-        assert_eq!(
-            refusal("bootstrap.servers", "localhost"),
-            "bootstrap.servers=localhost: expected host:port, ..."
-        );
-    }
-
-    #[test]
-    fn properties_that_contradict_each_other_are_refused() {
-        let error = config().session_timeout(Duration::from_secs(3)).check().unwrap_err().to_string();
-        assert_eq!(error, "heartbeat.interval.ms must be below session.timeout.ms");
-        let error = Config::from_properties([("group.id", "g")]).unwrap_err().to_string();
-        assert_eq!(error, "bootstrap.servers is missing");
-        assert!(Config::from_properties([("bootstrap.servers", "a:1")]).is_ok());
+    fn is_set(&self, name: &str) -> bool {
+        self.explicit.contains(name)
     }
 }

@@ -1,39 +1,10 @@
-//! Names that are not to be set: Kafka's, which milena does not honour yet, and nobody's.
+//! The name that somebody meant who wrote one that does not exist.
 
-use super::ConfigError;
-
-/// The properties of Kafka 4.3's consumer that milena has no use for yet. Families of names are cut after their dot.
-const NOT_YET: &[&str] = &[
-    "client.dns.lookup",
-    "config.providers",
-    "enable.metrics.push",
-    "exclude.internal.topics",
-    "group.protocol",
-    "group.remote.assignor",
-    "interceptor.classes",
-    "key.deserializer",
-    "metadata.recovery.",
-    "metric.reporters",
-    "metrics.",
-    "receive.buffer.bytes",
-    "sasl.",
-    "security.",
-    "send.buffer.bytes",
-    "share.",
-    "ssl.",
-    "value.deserializer",
-];
-
-/// Why this name cannot be set.
-pub(super) fn refusal(name: &str, supported: &[&str]) -> ConfigError {
-    let is_kafkas = |known: &&str| name == *known || known.ends_with('.') && name.starts_with(*known);
-    if NOT_YET.iter().any(is_kafkas) {
-        return ConfigError::not_supported(name);
-    }
-    let nearest = supported.iter().map(|known| (distance(name, known), *known)).min();
+/// The nearest of the known names, if one is near enough.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, nearest) = known.map(|known| (distance(name, known), known)).min()?;
     // Further than this apart, two names have nothing to do with each other.
-    let nearest = nearest.filter(|(distance, known)| *distance <= known.len() / 2);
-    ConfigError::unknown(name, nearest.map(|(_, known)| known))
+    (distance <= nearest.len() / 2).then_some(nearest)
 }
 
 /// How many letters have to be put in, left out or changed to get from one to the other (Levenshtein).

@@ -1,13 +1,10 @@
-//! What the text of a property can mean.
+//! What the text of a property can mean: the kinds of values, each as strict as Kafka's own check.
 
 use std::time::Duration;
 
 use milena_protocol::Str;
 
-use crate::core::assignors::{
-    Assignor, CooperativeStickyAssignor, RangeAssignor, RebalanceProtocol, RoundRobinAssignor, StickyAssignor,
-};
-use crate::core::fetch_settings::{IsolationLevel, ResetPolicy};
+use crate::core::fetch_settings::ResetPolicy;
 use crate::core::metadata::Address;
 
 /// A kind of value that a property can have.
@@ -15,7 +12,22 @@ pub(super) trait Value {
     type Parsed;
     /// For the reader of an error: "expected ...".
     const EXPECTED: &'static str;
+
+    /// What a text means; `None` where it means nothing.
     fn parse(text: &str) -> Option<Self::Parsed>;
+
+    /// A text that means this value.
+    fn show(value: &Self::Parsed) -> String;
+
+    /// Whether a value that was set in code is one that a text could have.
+    fn is_valid(value: &Self::Parsed) -> bool {
+        Self::parse(&Self::show(value)).is_some()
+    }
+
+    /// The value of a property that nobody has set.
+    fn unset(text: &str) -> Option<Self::Parsed> {
+        Self::parse(text)
+    }
 }
 
 impl Value for String {
@@ -23,6 +35,36 @@ impl Value for String {
     const EXPECTED: &'static str = "text";
 
     fn parse(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    fn show(value: &String) -> String {
+        value.clone()
+    }
+}
+
+/// A name as topics have it: letters, digits, `.`, `_` and `-`. Not set is the empty text.
+pub(super) struct Name;
+
+impl Value for Name {
+    type Parsed = String;
+    const EXPECTED: &'static str = "1 to 249 letters, digits, dots, underscores and hyphens";
+
+    fn parse(text: &str) -> Option<String> {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let is_name = (1..=249).contains(&text.len()) && text.chars().all(is_allowed);
+        (is_name && text != "." && text != "..").then(|| text.to_owned())
+    }
+
+    fn show(value: &String) -> String {
+        value.clone()
+    }
+
+    fn is_valid(value: &String) -> bool {
+        value.is_empty() || Self::parse(value).is_some()
+    }
+
+    fn unset(text: &str) -> Option<String> {
         Some(text.to_owned())
     }
 }
@@ -34,16 +76,80 @@ impl Value for bool {
     fn parse(text: &str) -> Option<bool> {
         text.to_ascii_lowercase().parse().ok()
     }
+
+    fn show(value: &bool) -> String {
+        value.to_string()
+    }
 }
 
-/// Milliseconds. Kafka's largest are those of an int32, since several of them go on the wire as such.
-impl Value for Duration {
+/// Milliseconds that Kafka keeps in an int: many of them go on the wire as such.
+pub(super) struct Millis;
+
+impl Value for Millis {
     type Parsed = Duration;
-    const EXPECTED: &'static str = "milliseconds";
+    const EXPECTED: &'static str = "milliseconds from 0 to 2147483647";
 
     fn parse(text: &str) -> Option<Duration> {
         let ms: i32 = text.parse().ok()?;
         Some(Duration::from_millis(u64::try_from(ms).ok()?))
+    }
+
+    fn show(value: &Duration) -> String {
+        value.as_millis().to_string()
+    }
+}
+
+/// The same, but at least one.
+pub(super) struct PositiveMillis;
+
+impl Value for PositiveMillis {
+    type Parsed = Duration;
+    const EXPECTED: &'static str = "milliseconds from 1 to 2147483647";
+
+    fn parse(text: &str) -> Option<Duration> {
+        Millis::parse(text).filter(|duration| !duration.is_zero())
+    }
+
+    fn show(value: &Duration) -> String {
+        Millis::show(value)
+    }
+}
+
+/// Milliseconds that Kafka keeps in a long.
+pub(super) struct LongMillis;
+
+impl Value for LongMillis {
+    type Parsed = Duration;
+    const EXPECTED: &'static str = "milliseconds from 0 to 9223372036854775807";
+
+    fn parse(text: &str) -> Option<Duration> {
+        let ms: i64 = text.parse().ok()?;
+        Some(Duration::from_millis(u64::try_from(ms).ok()?))
+    }
+
+    fn show(value: &Duration) -> String {
+        value.as_millis().to_string()
+    }
+}
+
+/// The same, where less than 0 means for ever.
+pub(super) struct MillisOrForever;
+
+impl MillisOrForever {
+    const FOREVER: Duration = Duration::from_millis(i64::MAX as u64);
+}
+
+impl Value for MillisOrForever {
+    type Parsed = Duration;
+    const EXPECTED: &'static str = "milliseconds up to 9223372036854775807, or -1 for ever";
+
+    fn parse(text: &str) -> Option<Duration> {
+        let ms: i64 = text.parse().ok()?;
+        Some(u64::try_from(ms).map_or(Self::FOREVER, Duration::from_millis))
+    }
+
+    fn show(value: &Duration) -> String {
+        if *value == Self::FOREVER { "-1".to_owned() } else { LongMillis::show(value) }
     }
 }
 
@@ -57,6 +163,26 @@ impl Value for Limit {
     fn parse(text: &str) -> Option<i32> {
         text.parse().ok().filter(|number| *number >= 0)
     }
+
+    fn show(value: &i32) -> String {
+        value.to_string()
+    }
+}
+
+/// The size of a socket's buffer.
+pub(super) struct Buffer;
+
+impl Value for Buffer {
+    type Parsed = i32;
+    const EXPECTED: &'static str = "a whole number from 0 to 2147483647, or -1 for what the system chooses";
+
+    fn parse(text: &str) -> Option<i32> {
+        text.parse().ok().filter(|number| *number >= -1)
+    }
+
+    fn show(value: &i32) -> String {
+        value.to_string()
+    }
 }
 
 /// A number of things.
@@ -64,10 +190,15 @@ pub(super) struct AtLeastOne;
 
 impl Value for AtLeastOne {
     type Parsed = usize;
-    const EXPECTED: &'static str = "a whole number from 1 on";
+    const EXPECTED: &'static str = "a whole number from 1 to 2147483647";
 
     fn parse(text: &str) -> Option<usize> {
-        text.parse().ok().filter(|number| *number >= 1)
+        let number: i32 = text.parse().ok()?;
+        usize::try_from(number).ok().filter(|number| *number >= 1)
+    }
+
+    fn show(value: &usize) -> String {
+        value.to_string()
     }
 }
 
@@ -76,25 +207,21 @@ impl Value for ResetPolicy {
     const EXPECTED: &'static str = "earliest, latest or none";
 
     fn parse(text: &str) -> Option<ResetPolicy> {
-        Some(match text.to_ascii_lowercase().as_str() {
+        Some(match text {
             "earliest" => ResetPolicy::Earliest,
             "latest" => ResetPolicy::Latest,
             "none" => ResetPolicy::None,
             _ => return None,
         })
     }
-}
 
-impl Value for IsolationLevel {
-    type Parsed = IsolationLevel;
-    const EXPECTED: &'static str = "read_uncommitted or read_committed";
-
-    fn parse(text: &str) -> Option<IsolationLevel> {
-        Some(match text.to_ascii_lowercase().as_str() {
-            "read_uncommitted" => IsolationLevel::ReadUncommitted,
-            "read_committed" => IsolationLevel::ReadCommitted,
-            _ => return None,
-        })
+    fn show(value: &ResetPolicy) -> String {
+        match value {
+            ResetPolicy::Earliest => "earliest",
+            ResetPolicy::Latest => "latest",
+            ResetPolicy::None => "none",
+        }
+        .to_owned()
     }
 }
 
@@ -103,76 +230,28 @@ pub(super) struct Bootstrap;
 
 impl Value for Bootstrap {
     type Parsed = Vec<Address>;
-    const EXPECTED: &'static str = "host:port, ...";
+    const EXPECTED: &'static str = "host:port, ..., each once";
 
     fn parse(text: &str) -> Option<Vec<Address>> {
-        let addresses = text.split(',').map(|address| {
+        let mut addresses: Vec<Address> = Vec::new();
+        for address in text.split(',') {
             let (host, port) = address.trim().rsplit_once(':')?;
             let host = host.strip_prefix('[').map_or(Some(host), |host| host.strip_suffix(']'))?;
             let port: u16 = port.parse().ok()?;
-            (!host.is_empty() && port != 0).then(|| Address { host: Str::from(host), port })
-        });
-        addresses.collect()
-    }
-}
-
-/// A way to share out partitions (`partition.assignment.strategy`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Strategy {
-    /// Each topic is cut into runs of neighbouring partitions.
-    Range,
-    /// Partitions are dealt like cards.
-    RoundRobin,
-    /// Balanced, and members keep what they had if possible.
-    Sticky,
-    /// The same, and members keep reading while the group rebalances (KIP-429).
-    CooperativeSticky,
-}
-
-impl Strategy {
-    const ALL: [(Strategy, &'static str, &'static str); 4] = [
-        (Strategy::Range, "range", "RangeAssignor"),
-        (Strategy::RoundRobin, "roundrobin", "RoundRobinAssignor"),
-        (Strategy::Sticky, "sticky", "StickyAssignor"),
-        (Strategy::CooperativeSticky, "cooperative-sticky", "CooperativeStickyAssignor"),
-    ];
-
-    pub(crate) fn assignor(self) -> Box<dyn Assignor> {
-        match self {
-            Strategy::Range => Box::new(RangeAssignor),
-            Strategy::RoundRobin => Box::new(RoundRobinAssignor),
-            Strategy::Sticky => Box::<StickyAssignor>::default(),
-            Strategy::CooperativeSticky => Box::<CooperativeStickyAssignor>::default(),
-        }
-    }
-
-    pub(super) fn have_a_protocol_in_common(strategies: &[Strategy]) -> bool {
-        let assignors: Vec<_> = strategies.iter().map(|strategy| strategy.assignor()).collect();
-        let all_support =
-            |protocol| assignors.iter().all(|assignor| assignor.supported_protocols().contains(&protocol));
-        !assignors.is_empty()
-            && [RebalanceProtocol::Eager, RebalanceProtocol::Cooperative].into_iter().any(all_support)
-    }
-}
-
-impl Value for Vec<Strategy> {
-    type Parsed = Vec<Strategy>;
-    const EXPECTED: &'static str = "range, roundrobin, sticky or cooperative-sticky, ..., each once";
-
-    fn parse(text: &str) -> Option<Vec<Strategy>> {
-        let mut strategies = Vec::new();
-        for name in text.split(',') {
-            let name = name.trim();
-            let class = name.strip_prefix("org.apache.kafka.clients.consumer.");
-            let is_meant =
-                |(_, short, java): &&(Strategy, &str, &str)| *short == name || Some(*java) == class;
-            let (strategy, ..) = Strategy::ALL.iter().find(is_meant)?;
-            if strategies.contains(strategy) {
+            let address = Address { host: Str::from(host), port };
+            if host.is_empty() || port == 0 || addresses.contains(&address) {
                 return None;
             }
-            strategies.push(*strategy);
+            addresses.push(address);
         }
-        Some(strategies)
+        Some(addresses)
+    }
+
+    fn show(value: &Vec<Address>) -> String {
+        let addresses = value.iter().map(|Address { host, port }| match host.contains(':') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        });
+        addresses.collect::<Vec<_>>().join(",")
     }
 }

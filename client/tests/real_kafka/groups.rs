@@ -22,7 +22,7 @@ fn have_all_once(consumers: &[Consumer], partitions: usize) -> bool {
 async fn consumers_share(topic: &str, strategy: Strategy) -> Vec<Consumer> {
     let kafka = shared_kafka();
     kafka.create_topic(topic, 6).unwrap();
-    let config = || config(kafka, topic).partition_assignment_strategy(vec![strategy]);
+    let config = || config(kafka, topic).partition_assignment_strategy([strategy.clone()]);
     let (mut consumers, mut seen) = (Vec::new(), Seen::default());
     for (n, each) in [(1, 6), (2, 3), (3, 2)] {
         consumers.push(subscribed(config(), topic).await);

@@ -1,0 +1,53 @@
+//! What the machines of the core are told of the configuration.
+
+use std::time::Duration;
+
+use super::Config;
+use crate::core::connection::ConnectionSettings;
+use crate::core::fetch_settings::FetchSettings;
+use crate::core::metadata::MetadataSettings;
+
+impl Config {
+    pub(crate) fn connection_settings(&self) -> ConnectionSettings {
+        ConnectionSettings {
+            client_id: Some(self.client_id.as_str().into()),
+            request_timeout: self.request_timeout,
+            reconnect_backoff: self.reconnect_backoff,
+            reconnect_backoff_max: self.longest_reconnect_backoff(),
+            setup_timeout: self.socket_connection_setup_timeout,
+            setup_timeout_max: self.socket_connection_setup_timeout_max,
+            max_idle: self.connections_max_idle,
+        }
+    }
+
+    pub(crate) fn metadata_settings(&self) -> MetadataSettings {
+        MetadataSettings {
+            max_age: self.metadata_max_age,
+            retry_backoff: self.retry_backoff,
+            retry_backoff_max: self.retry_backoff_max,
+            allow_auto_create_topics: self.allow_auto_create_topics,
+        }
+    }
+
+    pub(crate) fn fetch_settings(&self) -> FetchSettings {
+        FetchSettings {
+            fetch_min_bytes: self.fetch_min_bytes,
+            fetch_max_wait: self.fetch_max_wait,
+            fetch_max_bytes: self.fetch_max_bytes,
+            max_partition_fetch_bytes: self.max_partition_fetch_bytes,
+            isolation_level: self.isolation_level,
+            client_rack: self.client_rack.as_str().into(),
+            auto_offset_reset: self.auto_offset_reset,
+            retry_backoff: self.retry_backoff,
+            retry_backoff_max: self.retry_backoff_max,
+            request_timeout: self.request_timeout,
+            ..FetchSettings::default()
+        }
+    }
+
+    /// As in Java, a first wait that is set alone is every wait.
+    fn longest_reconnect_backoff(&self) -> Duration {
+        let is_alone = self.is_set("reconnect.backoff.ms") && !self.is_set("reconnect.backoff.max.ms");
+        if is_alone { self.reconnect_backoff } else { self.reconnect_backoff_max }
+    }
+}
