@@ -52,6 +52,8 @@ pub enum Error {
     Fenced,
     /// The call cannot be meant as it was made; says why.
     Misuse(&'static str),
+    /// That is no regular expression; says where it goes wrong.
+    Pattern(String),
     /// The call needs a `group.id`, and the configuration has none.
     NoGroup,
     /// The consumer does not have that partition.
@@ -116,6 +118,7 @@ impl fmt::Display for Error {
             }
             Error::Fenced => f.write_str("another consumer has the same group.instance.id"),
             Error::Misuse(why) => f.write_str(why),
+            Error::Pattern(problem) => write!(f, "no regular expression: {problem}"),
             Error::NoGroup => f.write_str("group.id is not set"),
             Error::NotAssigned { topic, partition } => {
                 write!(f, "{topic}-{partition} is not assigned to this consumer")

@@ -6,7 +6,8 @@ use milena_protocol::Str;
 
 use super::listener::RebalanceListener;
 use super::{Consumer, ConsumerHandle};
-use crate::core::io::Command;
+use crate::core::io::{Answer, Command};
+use crate::core::subscription::{Interest, TopicPattern};
 use crate::core::topic_partition::TopicPartition;
 use crate::error::Error;
 
@@ -42,7 +43,79 @@ impl Consumer {
         if topics.is_empty() {
             return self.unsubscribe().await;
         }
-        self.call(async |handle| handle.calls.call(Command::Subscribe(topics)).await.map(drop)).await
+        self.read(Interest::Topics(topics)).await
+    }
+
+    /// Reads all topics whose whole name matches a regular expression (in the syntax of the `regex` crate), those that come
+    /// later too: metadata is looked at every `metadata.max.age.ms`. Kafka's own topics are left out unless
+    /// `exclude.internal.topics` is off.
+    ///
+    /// # Errors
+    /// [`Error::Pattern`] when that is no regular expression, [`Error::NoGroup`] without a `group.id`.
+    pub async fn subscribe_pattern(&mut self, pattern: &str) -> Result<(), Error> {
+        let pattern = TopicPattern::new(pattern).map_err(Error::Pattern)?;
+        self.listening.set(None::<NoListener>);
+        self.read(Interest::Pattern(pattern)).await
+    }
+
+    /// As [`subscribe_pattern`](Self::subscribe_pattern), and calls this listener when the group gives or takes partitions.
+    pub async fn subscribe_pattern_with(
+        &mut self,
+        pattern: &str,
+        listener: impl RebalanceListener,
+    ) -> Result<(), Error> {
+        let pattern = TopicPattern::new(pattern).map_err(Error::Pattern)?;
+        self.listening.set(Some(listener));
+        self.read(Interest::Pattern(pattern)).await
+    }
+
+    /// Reads all topics whose name matches a regular expression that the broker evaluates (RE2/J's syntax, KIP-848). Needs
+    /// `group.protocol=consumer`.
+    pub async fn subscribe_broker_pattern(&mut self, pattern: &str) -> Result<(), Error> {
+        self.listening.set(None::<NoListener>);
+        self.read(Interest::BrokerPattern(pattern.into())).await
+    }
+
+    /// As [`subscribe_broker_pattern`](Self::subscribe_broker_pattern), and calls this listener when the group gives or takes
+    /// partitions.
+    pub async fn subscribe_broker_pattern_with(
+        &mut self,
+        pattern: &str,
+        listener: impl RebalanceListener,
+    ) -> Result<(), Error> {
+        self.listening.set(Some(listener));
+        self.read(Interest::BrokerPattern(pattern.into())).await
+    }
+
+    async fn read(&mut self, interest: Interest) -> Result<(), Error> {
+        self.call(async |handle| handle.calls.call(Command::Subscribe(interest)).await.map(drop)).await
+    }
+
+    /// Reads these partitions from now on, in place of those before, whatever other members of a group do. Those that are
+    /// in both go on where they are. No partition at all is the same as to [unsubscribe](Self::unsubscribe).
+    ///
+    /// Needs no group. With a `group.id`, reading begins where that group has committed, and commits are made to it; then no
+    /// other consumer of the group may subscribe.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] while the consumer is subscribed to topics.
+    pub async fn assign(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<(), Error> {
+        let partitions: BTreeSet<TopicPartition> = partitions.into_iter().collect();
+        if partitions.is_empty() {
+            return self.unsubscribe().await;
+        }
+        self.call(async |handle| handle.calls.call(Command::Assign(partitions)).await.map(drop)).await
+    }
+
+    /// The topics that the consumer has subscribed to; those that match the pattern, as of the last look.
+    pub async fn subscription(&mut self) -> Result<BTreeSet<String>, Error> {
+        match self.call(async |handle| handle.calls.call(Command::Subscription).await).await? {
+            Answer::Subscription(topics) => Ok(topics.iter().map(Str::to_string).collect()),
+            answer => unreachable!("the subscription was asked for, and {answer:?} came"),
+        }
     }
 
     /// Commits, where `enable.auto.commit` is on, gives up all partitions and leaves the group. The

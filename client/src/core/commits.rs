@@ -172,7 +172,12 @@ impl Commits {
     /// What came of the commit under way. It is given back unless it is tried again.
     pub(super) fn answered(&mut self, verdict: Verdict, rng: &mut Rng, now: Instant) -> Option<Commit> {
         let commit = self.in_flight.take()?;
-        let again = matches!(verdict, Verdict::Retry(_) | Verdict::LoseCoordinator(_));
+        // A topic that was deleted must not hold up a rebalance: what can be committed of the others is.
+        let is_deleted = verdict == Verdict::Retry(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let again = match verdict {
+            Verdict::Retry(_) => !(is_deleted && commit.why == Why::Handover),
+            verdict => matches!(verdict, Verdict::LoseCoordinator(_)),
+        };
         if again && matches!(commit.why, Why::Call(_) | Why::Handover) && now < commit.deadline {
             self.retry_at = Some(now + self.backoff.fail(rng));
             self.queue.push_front(commit);
@@ -226,9 +231,10 @@ pub(super) fn request(
     request
 }
 
-/// What the answer as a whole means. Topics that may not be written to are no reason to overlook what is worse.
+/// What the answer as a whole means. Topics that may not be read, or are gone, are no
+/// reason to overlook what is worse.
 pub(super) fn verdict(response: &OffsetCommitResponse) -> Verdict {
-    let mut unauthorized = None;
+    let (mut unauthorized, mut unknown) = (None, None);
     let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
     for error in partitions.filter_map(|partition| partition.error_code.ok().err()) {
         return match error {
@@ -236,9 +242,11 @@ pub(super) fn verdict(response: &OffsetCommitResponse) -> Verdict {
                 unauthorized = Some(error);
                 continue;
             }
-            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
-                Verdict::Retry(error)
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+                unknown = Some(error);
+                continue;
             }
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => Verdict::Retry(error),
             ErrorCode::COORDINATOR_NOT_AVAILABLE
             | ErrorCode::NOT_COORDINATOR
             | ErrorCode::REQUEST_TIMED_OUT => Verdict::LoseCoordinator(error),
@@ -248,7 +256,8 @@ pub(super) fn verdict(response: &OffsetCommitResponse) -> Verdict {
             _ => Verdict::Refused(error),
         };
     }
-    unauthorized.map_or(Verdict::Done, Verdict::Refused)
+    let unknown = unknown.map_or(Verdict::Done, Verdict::Retry);
+    unauthorized.map_or(unknown, Verdict::Refused)
 }
 
 #[cfg(test)]
@@ -329,6 +338,18 @@ mod tests {
     }
 
     #[test]
+    fn a8_a_topic_that_was_deleted_does_not_hold_up_a_rebalance() {
+        let (now, mut rng) = (start(), Rng::new(1));
+        let deleted = Verdict::Retry(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        for (why, is_given_back) in [(Why::Handover, true), (Why::Call(CallId(7)), false)] {
+            let mut commits = commits(now);
+            commits.push(commit(why, 1, now));
+            commits.start();
+            assert_eq!(commits.answered(deleted, &mut rng, now).is_some(), is_given_back);
+        }
+    }
+
+    #[test]
     fn commits_expire_at_their_deadline() {
         let now = start();
         let mut commits = commits(now);
@@ -364,6 +385,8 @@ mod tests {
             (&[E::OFFSET_METADATA_TOO_LARGE], Verdict::Refused(E::OFFSET_METADATA_TOO_LARGE)),
             (&[E::TOPIC_AUTHORIZATION_FAILED, E::NONE], Verdict::Refused(E::TOPIC_AUTHORIZATION_FAILED)),
             (&[E::TOPIC_AUTHORIZATION_FAILED, E::REBALANCE_IN_PROGRESS], Verdict::Rebalance),
+            (&[E::UNKNOWN_TOPIC_OR_PARTITION, E::NONE], Verdict::Retry(E::UNKNOWN_TOPIC_OR_PARTITION)),
+            (&[E::UNKNOWN_TOPIC_OR_PARTITION, E::REBALANCE_IN_PROGRESS], Verdict::Rebalance),
         ] {
             assert_eq!(verdict(&response(errors)), expected, "{errors:?}");
         }

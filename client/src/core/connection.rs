@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use milena_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
-use milena_protocol::{Api, ErrorCode, RequestBody, Response, ResponseBody, Str};
+use milena_protocol::{Api, ErrorCode, Response, ResponseBody, Str};
 
 use super::backoff::Backoff;
 use super::metadata::Address;
@@ -110,7 +110,7 @@ pub(super) struct Ended<T> {
 #[derive(Debug)]
 pub(super) enum Greeting {
     /// Send this ApiVersions request.
-    Ask { correlation_id: i32, version: i16, body: RequestBody },
+    Ask { correlation_id: i32, version: i16, body: ApiVersionsRequest },
     /// The connection can be used.
     Done,
     /// This broker does not behave.
@@ -320,11 +320,11 @@ impl<T> Ready<T> {
     }
 }
 
-fn api_versions() -> RequestBody {
+fn api_versions() -> ApiVersionsRequest {
     let mut request = ApiVersionsRequest::default();
     request.client_software_name = Str::from_static("milena");
     request.client_software_version = Str::from_static(env!("CARGO_PKG_VERSION"));
-    RequestBody::ApiVersions(request)
+    request
 }
 
 /// The newest version of ApiVersions itself that both sides know: 0 where the broker does not tell.

@@ -96,6 +96,11 @@ impl Fetching {
             .map(|(partition, _)| partition)
     }
 
+    /// Whether the committed offset of any partition has to be looked up, now or later.
+    pub fn waits_for_committed(&self) -> bool {
+        self.positions.iter().any(|(_, assigned)| assigned.phase == Phase::NeedsCommitted)
+    }
+
     /// What the group has committed for a partition; `None` (an offset of -1 on the wire) is for the reset policy to
     /// decide. Only for answers without an error: an error says nothing about the offset.
     pub fn set_committed(&mut self, partition: &TopicPartition, committed: Option<Place>, now: Instant) {

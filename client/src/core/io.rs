@@ -10,6 +10,7 @@ use super::connection::ConnectionId;
 use super::fetch_report::{FetchNotice, Place};
 use super::fetching::ResetTo;
 use super::metadata::Address;
+use super::subscription::Interest;
 use super::topic_partition::TopicPartition;
 use crate::Error;
 
@@ -126,8 +127,10 @@ pub type Offsets = BTreeMap<TopicPartition, OffsetAndMetadata>;
 /// What an application can ask for.
 #[derive(Debug)]
 pub enum Command {
-    /// From now on these topics. The group is joined within a poll.
-    Subscribe(BTreeSet<Str>),
+    /// From now on this, shared with the group, which is joined within a poll.
+    Subscribe(Interest),
+    /// From now on these partitions, whatever the group does.
+    Assign(BTreeSet<TopicPartition>),
     /// Gives up all partitions and leaves the group.
     Unsubscribe,
     /// The application has been told of a rebalance, and is done with what it did about it.
@@ -164,6 +167,8 @@ pub enum Command {
     Seek(TopicPartition, SeekTo),
     /// Stop fetching, or go on.
     Pause(BTreeSet<TopicPartition>, bool),
+    /// Which topics the consumer has subscribed to.
+    Subscription,
     /// Which partitions the consumer has.
     Assignment,
     /// How many records are left, of each assigned partition.
@@ -193,6 +198,8 @@ pub enum Answer {
     Committed(BTreeMap<TopicPartition, Option<OffsetAndMetadata>>),
     /// A position.
     Position(i64),
+    /// The topics.
+    Subscription(BTreeSet<Str>),
     /// The partitions.
     Assignment(BTreeSet<TopicPartition>),
     /// What is left of each partition; `None` where that is not known yet.

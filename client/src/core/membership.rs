@@ -30,7 +30,8 @@ use milena_protocol::messages::{
 use milena_protocol::{ErrorCode, Str};
 
 use super::assignors::{Assignor, ClusterTopics, Member, RebalanceProtocol};
-use super::subscription;
+use super::member_data;
+use super::subscription::Subscription;
 use super::topic_partition::TopicPartition;
 use super::wire_millis::wire_millis;
 use crate::Error;
@@ -255,7 +256,7 @@ impl Membership {
         self.retry_at = None;
         self.joined_topics = Some(topics.clone());
         let rack = Some(&self.settings.client_rack).filter(|rack| !rack.is_empty());
-        let protocols = subscription::protocols(&self.assignors, topics, owned, self.generation.id, rack);
+        let protocols = member_data::protocols(&self.assignors, topics, owned, self.generation.id, rack);
         let mut request = JoinGroupRequest::default();
         request.protocols = protocols;
         request.group_id = self.settings.group_id.clone();
@@ -308,7 +309,7 @@ impl Membership {
             self.state = State::Syncing;
             return Next::GoOn;
         }
-        let Ok(members) = response.members.iter().map(subscription::member).collect::<Result<Vec<_>, _>>()
+        let Ok(members) = response.members.iter().map(member_data::member).collect::<Result<Vec<_>, _>>()
         else {
             return self.failed("joining the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
         };
@@ -327,7 +328,7 @@ impl Membership {
         };
         // KIP-814: a static leader that comes back leaves everything as it is, and says nothing.
         if !skip && let Some(assignor) = self.assignor(&self.generation.protocol) {
-            request.assignments = subscription::assignments(assignor.assign(cluster, &members));
+            request.assignments = member_data::assignments(assignor.assign(cluster, &members));
         }
         self.led = Some(Led { topics, cluster: watched });
         request
@@ -390,11 +391,11 @@ impl Membership {
     /// When it cannot be read.
     pub(super) fn take_assignment(
         &mut self,
-        topics: &BTreeSet<Str>,
+        subscription: &mut Subscription,
         owned: &BTreeSet<TopicPartition>,
     ) -> Result<Option<Change>, Error> {
         let State::Assigned(blob) = &self.state else { return Ok(None) };
-        let read = subscription::assigned(blob);
+        let read = member_data::assigned(blob);
         self.state = State::Member;
         self.prepared = false;
         let Ok(told) = read else {
@@ -408,10 +409,14 @@ impl Membership {
             let keys = partitions.iter().map(|&partition| TopicPartition { topic: topic.clone(), partition });
             change.assigned.extend(keys);
         }
-        if !change.assigned.iter().all(|partition| topics.contains(&partition.topic)) {
+        if !change.assigned.iter().all(|partition| subscription.accepts(&partition.topic)) {
             self.request_rejoin("received assignment does not match the current subscription");
             return Ok(None);
         }
+        for partition in &change.assigned {
+            subscription.given(&partition.topic);
+        }
+        self.joined_topics = Some(subscription.topics().clone());
         change.added = change.assigned.difference(owned).cloned().collect();
         change.revoked = owned.difference(&change.assigned).cloned().collect();
         if !self.is_eager() && !change.revoked.is_empty() {

@@ -10,6 +10,7 @@ pub mod fetching;
 pub mod io;
 pub mod membership;
 pub mod metadata;
+pub mod subscription;
 pub mod topic_partition;
 pub mod versions;
 mod wire_millis;
@@ -24,11 +25,11 @@ mod fetcher;
 #[cfg(test)]
 mod fetching_tests;
 mod heartbeat;
+mod member_data;
 mod network;
 mod offsets;
 mod positions;
 pub(crate) mod rng;
-mod subscription;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod throttle;

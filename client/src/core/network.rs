@@ -190,7 +190,7 @@ impl<T> Network<T> {
     fn greet(&mut self, peer: Peer, id: ConnectionId, greeting: Option<Greeting>, now: Instant) {
         match greeting {
             Some(Greeting::Ask { correlation_id, version, body }) => {
-                self.push_request(id, Api::ApiVersions, version, correlation_id, body);
+                self.push_request(id, Api::ApiVersions, version, correlation_id, body.into());
             }
             Some(Greeting::Done) => self.ever_ready |= !matches!(peer, Peer::Bootstrap(_)),
             Some(Greeting::Failed(reason)) => self.fail(peer, reason, now),

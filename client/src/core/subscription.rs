@@ -1,132 +1,165 @@
-//! What the members of a group tell each other: the blobs inside JoinGroup and SyncGroup, which brokers pass on unread.
+//! What the application wants to read.
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use milena_protocol::messages::consumer_protocol::TopicPartitions;
-use milena_protocol::messages::join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember};
-use milena_protocol::messages::sync_group::SyncGroupRequestAssignment;
-use milena_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
-use milena_protocol::{DecodeError, Str};
+use milena_protocol::Str;
+use regex::Regex;
 
-use super::assignors::{Assignor, GroupAssignment, Member};
-use super::topic_partition::TopicPartition;
-
-/// The newest version of both blobs. Older members read as much of it as they know.
-const VERSION: i16 = 3;
-
-/// What a member says of itself, once for each way in which it would have partitions shared out.
-pub(super) fn protocols(
-    assignors: &[Box<dyn Assignor>],
-    topics: &BTreeSet<Str>,
-    owned: &BTreeSet<TopicPartition>,
-    generation_id: i32,
-    rack: Option<&Str>,
-) -> Vec<JoinGroupRequestProtocol> {
-    let protocol = |assignor: &dyn Assignor| {
-        let mut subscription = ConsumerProtocolSubscription::default();
-        subscription.topics = topics.iter().cloned().collect();
-        subscription.user_data = assignor.subscription_user_data();
-        subscription.owned_partitions = by_topic(owned);
-        subscription.generation_id = generation_id;
-        subscription.rack_id = rack.cloned();
-        let mut protocol = JoinGroupRequestProtocol::default();
-        protocol.name = assignor.name().into();
-        protocol.metadata = subscription.to_blob(VERSION).expect("all fields exist in this version");
-        protocol
-    };
-    assignors.iter().map(|assignor| protocol(&**assignor)).collect()
+/// What the application wants to read.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Interest {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// These topics, shared with the other members of the group.
+    Topics(BTreeSet<Str>),
+    /// The topics of these names, as they come and go, shared with the other members of the group.
+    Pattern(TopicPattern),
+    /// As above, with the broker looking for the topics (KIP-848).
+    BrokerPattern(Str),
+    /// The partitions that it names itself, whatever the others in the group do.
+    Partitions,
 }
 
-/// What JoinGroup's answer tells the leader of a member.
-pub(super) fn member(member: &JoinGroupResponseMember) -> Result<Member, DecodeError> {
-    let (_, subscription) = ConsumerProtocolSubscription::from_blob(&member.metadata)?;
-    let owned = subscription.owned_partitions.into_iter();
-    Ok(Member {
-        member_id: member.member_id.to_string(),
-        group_instance_id: member.group_instance_id.as_ref().map(Str::to_string),
-        topics: subscription.topics.iter().map(Str::to_string).collect(),
-        owned_partitions: owned.map(|owned| (owned.topic.to_string(), owned.partitions)).collect(),
-        generation_id: subscription.generation_id,
-        rack_id: subscription.rack_id.map(|rack| rack.to_string()),
-        user_data: subscription.user_data,
-    })
+/// A regular expression that the whole name of a topic has to match.
+#[derive(Clone, Debug)]
+pub struct TopicPattern(Regex);
+
+impl TopicPattern {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// When it is none; says where it goes wrong.
+    pub fn new(expression: &str) -> Result<Self, String> {
+        // Checked by itself first, so that an unbalanced bracket does not find its other half outside.
+        Regex::new(expression)
+            .and_then(|_| Regex::new(&format!("^(?:{expression})$")))
+            .map(TopicPattern)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Whether it matches the whole of a name.
+    pub fn matches(&self, topic: &str) -> bool {
+        self.0.is_match(topic)
+    }
 }
 
-/// The leader's decision, as SyncGroup carries it.
-pub(super) fn assignments(decision: GroupAssignment) -> Vec<SyncGroupRequestAssignment> {
-    let assignment = |(member_id, topics): (String, Vec<(String, Vec<i32>)>)| {
-        let mut blob = ConsumerProtocolAssignment::default();
-        let topics = topics.into_iter();
-        blob.assigned_partitions =
-            topics.map(|(topic, partitions)| TopicPartitions::new(topic.into(), partitions)).collect();
-        let mut assignment = SyncGroupRequestAssignment::default();
-        assignment.member_id = member_id.into();
-        assignment.assignment = blob.to_blob(VERSION).expect("all fields exist in this version");
-        assignment
-    };
-    decision.into_iter().map(assignment).collect()
+/// What the application wants to read, and which topics those are.
+#[derive(Debug, Default)]
+pub(super) struct Subscription {
+    interest: Interest,
+    topics: BTreeSet<Str>,
+    /// Whether topics of Kafka itself never match a pattern (`exclude.internal.topics`).
+    excludes_internal: bool,
+    /// Whether the topics of a pattern have been looked for yet.
+    is_resolved: bool,
 }
 
-/// What a member is to read. No bytes at all are no partitions (T13).
-pub(super) fn assigned(blob: &Bytes) -> Result<Vec<(String, Vec<i32>)>, DecodeError> {
-    let (_, assignment) = ConsumerProtocolAssignment::from_blob(blob)?;
-    let topics = assignment.assigned_partitions.into_iter();
-    Ok(topics.map(|topic| (topic.topic.to_string(), topic.partitions)).collect())
-}
+impl Subscription {
+    pub(super) fn new(excludes_internal: bool) -> Self {
+        Subscription { excludes_internal, ..Subscription::default() }
+    }
 
-fn by_topic(partitions: &BTreeSet<TopicPartition>) -> Vec<TopicPartitions> {
-    let mut topics: Vec<TopicPartitions> = Vec::new();
-    for TopicPartition { topic, partition } in partitions {
-        match topics.last_mut().filter(|last| last.topic == *topic) {
-            Some(last) => last.partitions.push(*partition),
-            None => topics.push(TopicPartitions::new(topic.clone(), vec![*partition])),
+    /// From now on this. The topics that an earlier pattern has found are forgotten.
+    pub(super) fn set(&mut self, interest: Interest) {
+        self.topics = match &interest {
+            Interest::Topics(topics) => topics.clone(),
+            _ => BTreeSet::new(),
+        };
+        self.is_resolved = !matches!(interest, Interest::Pattern(_));
+        self.interest = interest;
+    }
+
+    /// The topics, as far as they are known.
+    pub(super) fn topics(&self) -> &BTreeSet<Str> {
+        &self.topics
+    }
+
+    /// Whether a group shares out what is to be read.
+    pub(super) fn uses_group(&self) -> bool {
+        !matches!(self.interest, Interest::Nothing | Interest::Partitions)
+    }
+
+    /// Whether the application shares out by itself what is to be read.
+    pub(super) fn is_manual(&self) -> bool {
+        matches!(self.interest, Interest::Partitions)
+    }
+
+    /// Whether all topics of the cluster have to be looked at.
+    pub(super) fn wants_all_topics(&self) -> bool {
+        matches!(self.interest, Interest::Pattern(_))
+    }
+
+    /// Whether the group can be joined with what is known.
+    pub(super) fn is_resolved(&self) -> bool {
+        self.is_resolved
+    }
+
+    /// The topics that there are in the cluster, and whether they are Kafka's own.
+    pub(super) fn found<'a>(&mut self, topics: impl Iterator<Item = (&'a Str, bool)>) {
+        let Interest::Pattern(pattern) = &self.interest else { return };
+        let excludes_internal = self.excludes_internal;
+        let fits = |(name, is_internal): &(&Str, bool)| {
+            !(*is_internal && excludes_internal) && pattern.matches(name)
+        };
+        self.topics = topics.filter(fits).map(|(name, _)| name.detached()).collect();
+        self.is_resolved = true;
+    }
+
+    /// Whether a topic that the group gives is one of those that are wanted. The group may know of one before this member
+    /// does.
+    pub(super) fn accepts(&self, topic: &str) -> bool {
+        match &self.interest {
+            Interest::Pattern(pattern) => pattern.matches(topic),
+            Interest::BrokerPattern(_) => true,
+            _ => self.topics.contains(topic),
         }
     }
-    topics
+
+    /// The group has given a partition of this topic.
+    pub(super) fn given(&mut self, topic: &Str) {
+        if !self.topics.contains(topic) && self.accepts(topic) {
+            self.topics.insert(topic.detached());
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::assignors::{CooperativeStickyAssignor, RangeAssignor};
 
-    #[test]
-    fn the_leader_reads_what_a_member_has_said() {
-        let assignors: [Box<dyn Assignor>; 2] =
-            [Box::new(RangeAssignor), Box::<CooperativeStickyAssignor>::default()];
-        let owned = [("a", 0), ("a", 2), ("b", 1)].map(|(topic, n)| TopicPartition::new(topic, n)).into();
-        let rack = Str::from("r1");
-        let said = protocols(&assignors, &["a".into(), "b".into()].into(), &owned, 7, Some(&rack));
-        let names: Vec<&str> = said.iter().map(|protocol| protocol.name.as_str()).collect();
-        assert_eq!(names, ["range", "cooperative-sticky"]);
-
-        let mut heard = JoinGroupResponseMember::default();
-        (heard.member_id, heard.metadata) = ("m".into(), said[0].metadata.clone());
-        let expected = Member {
-            member_id: "m".into(),
-            topics: vec!["a".into(), "b".into()],
-            owned_partitions: vec![("a".into(), vec![0, 2]), ("b".into(), vec![1])],
-            generation_id: 7,
-            rack_id: Some("r1".into()),
-            ..Member::default()
-        };
-        assert_eq!(member(&heard).unwrap(), expected);
+    fn pattern(expression: &str) -> Subscription {
+        let mut subscription = Subscription::new(true);
+        subscription.set(Interest::Pattern(TopicPattern::new(expression).unwrap()));
+        subscription
     }
 
     #[test]
-    fn a_member_reads_what_the_leader_has_decided() {
-        let decision = vec![("m".to_owned(), vec![("a".to_owned(), vec![0, 2])]), ("n".to_owned(), vec![])];
-        let told = assignments(decision.clone());
-        let heard: GroupAssignment = told
-            .iter()
-            .map(|told| (told.member_id.to_string(), assigned(&told.assignment).unwrap()))
-            .collect();
-        assert_eq!(heard, decision);
+    fn a_pattern_has_to_match_the_whole_name() {
+        let pattern = TopicPattern::new("a|b.*").unwrap();
+        let names = ["a", "aa", "b", "bc", "ab"];
+        assert_eq!(names.map(|name| pattern.matches(name)), [true, false, true, true, false]);
+        assert!(TopicPattern::new("a)|(b").is_err());
+        assert!(TopicPattern::new("(").unwrap_err().contains("unclosed group"));
     }
 
     #[test]
-    fn t13_no_bytes_are_no_partitions() {
-        assert_eq!(assigned(&Bytes::new()).unwrap(), []);
+    fn the_topics_of_a_pattern_are_those_of_the_cluster_that_match_and_are_not_kafkas_own() {
+        let mut subscription = pattern("(__)?t.*");
+        assert!(!subscription.is_resolved());
+        let topics: Vec<(Str, bool)> =
+            vec![("t1".into(), false), ("u".into(), false), ("__t".into(), true), ("t2".into(), false)];
+        subscription.found(topics.iter().map(|(name, is_internal)| (name, *is_internal)));
+        assert!(subscription.is_resolved());
+        assert_eq!(subscription.topics(), &["t1".into(), "t2".into()].into());
+    }
+
+    #[test]
+    fn a_topic_that_the_group_knew_first_is_taken_if_it_matches() {
+        let mut subscription = pattern("t.*");
+        subscription.given(&"t9".into());
+        subscription.given(&"u".into());
+        assert_eq!(subscription.topics(), &["t9".into()].into());
     }
 }

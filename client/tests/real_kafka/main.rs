@@ -7,3 +7,4 @@ mod failures;
 mod groups;
 mod listeners;
 mod offsets;
+mod subscribing;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use milena_protocol::messages::metadata::MetadataResponseTopic;
 use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody, Str};
 
 use super::{Core, Tag};
@@ -14,7 +15,7 @@ use crate::core::metadata::{Address, Metadata};
 use crate::core::network::Peer;
 use crate::core::versions::Versions;
 
-/// The first version in which a request about no topics is about none, not about all.
+/// The first version in which a request about no topics is about none, and one about all has its own form.
 const EMPTY_IS_NONE: i16 = 1;
 /// The first version that can forbid the creation of topics.
 const AUTO_CREATION: i16 = 4;
@@ -22,21 +23,24 @@ const AUTO_CREATION: i16 = 4;
 type Answered = Result<(i16, ResponseBody), Lost>;
 
 impl Core {
-    /// The topics whose metadata is kept: the subscription, and for the leader what the group reads.
+    /// The topics whose metadata is kept: the subscription, what is read, and for the leader what the group reads.
     fn wanted_topics(&self) -> BTreeSet<Str> {
         let watched = self.group.iter().flat_map(|group| group.membership.watched_topics());
-        self.topics.iter().chain(watched).cloned().collect()
+        let read = self.fetching.assignment().map(|partition| &partition.topic);
+        self.subscription.topics().iter().chain(watched).chain(read).cloned().collect()
     }
 
     /// When metadata is to be asked for; `None` while nobody needs any.
     pub(super) fn metadata_due(&self, now: Instant) -> Option<Instant> {
-        let is_needed = !self.topics.is_empty() || self.needs_coordinator();
+        let is_needed = self.subscription.uses_group()
+            || self.fetching.assignment().next().is_some()
+            || self.needs_coordinator();
         self.metadata.due(now).filter(|_| is_needed)
     }
 
     pub(super) fn refresh_metadata(&mut self, now: Instant) {
         let wanted = self.wanted_topics();
-        if !wanted.is_subset(&self.covered) {
+        if !wanted.is_subset(&self.covered) || !self.subscription.is_resolved() {
             self.metadata.request_refresh();
         }
         if self.metadata_due(now).is_none_or(|due| due > now) {
@@ -46,25 +50,43 @@ impl Core {
         let Some(version) = versions.newest(Api::Metadata) else {
             return self.fail(Error::Unsupported { api: Api::Metadata.name() });
         };
-        if version < EMPTY_IS_NONE && wanted.is_empty() {
+        let wants_all = self.subscription.wants_all_topics();
+        if version < EMPTY_IS_NONE && wanted.is_empty() && !wants_all {
             return;
         }
         let mut request = self.metadata.request(&wanted);
+        if wants_all {
+            request.topics = None;
+        }
         request.allow_auto_topic_creation |= version < AUTO_CREATION;
         self.metadata.sent(now);
-        let tag = Tag::Metadata { topics: wanted };
+        let tag = Tag::Metadata { topics: wanted, all: wants_all };
         self.send(peer, Api::Metadata, version, RequestBody::Metadata(request), tag, now);
     }
 
-    pub(super) fn metadata_answered(&mut self, topics: BTreeSet<Str>, answer: Answered, now: Instant) {
-        let Ok((version, ResponseBody::Metadata(response))) = answer else {
+    pub(super) fn metadata_answered(
+        &mut self,
+        mut topics: BTreeSet<Str>,
+        all: bool,
+        answer: Answered,
+        now: Instant,
+    ) {
+        let Ok((version, ResponseBody::Metadata(mut response))) = answer else {
             return self.metadata.failed(now);
         };
+        if all && response.error_code.is_none() {
+            let named = |topic: &MetadataResponseTopic| Some((topic.name.clone()?, topic.is_internal));
+            let there: Vec<(Str, bool)> = response.topics.iter().filter_map(named).collect();
+            self.subscription.found(there.iter().map(|(name, is_internal)| (name, *is_internal)));
+            // What is not there is known not to be, and what nobody wants is not kept.
+            topics = self.wanted_topics();
+            response.topics.retain(|topic| topic.name.as_ref().is_some_and(|name| topics.contains(name)));
+        }
         if self.metadata.update(&response, version, now).is_err() {
             return;
         }
         for topic in &response.topics {
-            let is_ours = topic.name.as_ref().is_some_and(|name| self.topics.contains(name));
+            let is_ours = topic.name.as_ref().is_some_and(|name| self.subscription.topics().contains(name));
             if let Err(code) = topic.error_code.ok()
                 && is_ours
                 && !code.is_retriable()

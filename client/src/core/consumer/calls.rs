@@ -22,8 +22,12 @@ impl Core {
             return self.answer(call, Err(Error::Closed));
         }
         match command {
-            Command::Subscribe(topics) => {
-                let answer = self.subscribe(topics);
+            Command::Subscribe(interest) => {
+                let answer = self.subscribe(interest);
+                self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::Assign(partitions) => {
+                let answer = self.assign(partitions, now);
                 self.answer(call, answer.map(|()| Answer::Done));
             }
             Command::Unsubscribe => self.unsubscribe(call),
@@ -50,6 +54,10 @@ impl Core {
             Command::Pause(partitions, paused) => {
                 let answer = self.pause(partitions, paused);
                 self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::Subscription => {
+                let topics = Answer::Subscription(self.subscription.topics().clone());
+                self.answer(call, Ok(topics));
             }
             Command::Assignment => {
                 let assignment = Answer::Assignment(self.owned());

@@ -33,6 +33,7 @@ use super::membership::Generation;
 use super::metadata::Metadata;
 use super::network::{Failure, Network, Peer};
 use super::rng::Rng;
+use super::subscription::Subscription;
 use super::topic_partition::TopicPartition;
 use crate::{Config, ConfigError, Error};
 use group::{Group, Handover, Unsubscribing};
@@ -52,8 +53,7 @@ pub struct Core {
     fetching: Fetching,
     /// `None` without a `group.id`.
     group: Option<Group>,
-    /// The subscription.
-    topics: BTreeSet<Str>,
+    subscription: Subscription,
     unsubscribing: Option<Unsubscribing>,
     handover: Option<Handover>,
     /// What the rebalance listener has not acknowledged yet.
@@ -72,7 +72,7 @@ pub struct Core {
 /// What a request was for.
 #[derive(Debug)]
 enum Tag {
-    Metadata { topics: BTreeSet<Str> },
+    Metadata { topics: BTreeSet<Str>, all: bool },
     FindCoordinator,
     Fetch(FetchToken),
     Join,
@@ -139,7 +139,7 @@ impl Core {
             covered: BTreeSet::new(),
             fetching: Fetching::new(config.fetch_settings()),
             group: Group::new(config, now),
-            topics: BTreeSet::new(),
+            subscription: Subscription::new(config.exclude_internal_topics),
             unsubscribing: None,
             handover: None,
             telling: None,
@@ -217,7 +217,7 @@ impl Core {
         while let Some((peer, returned)) = self.network.next_returned() {
             let answer = returned.answer;
             match returned.tag {
-                Tag::Metadata { topics } => self.metadata_answered(topics, answer, now),
+                Tag::Metadata { topics, all } => self.metadata_answered(topics, all, answer, now),
                 Tag::FindCoordinator => self.coordinator_answered(answer, now),
                 Tag::Fetch(token) => self.fetch_answered(peer, token, answer, now),
                 Tag::Join => self.join_answered(answer, now),

@@ -22,7 +22,8 @@ impl Core {
     pub(super) fn commit_automatically(&mut self, now: Instant) {
         let may = self.polling.is_some() && self.handover.is_none();
         let Some(group) = self.group.as_mut().filter(|_| may) else { return };
-        if !group.membership.is_stable() || !group.commits.auto_is_due(now) {
+        let may_commit = self.subscription.is_manual() || group.membership.is_stable();
+        if !may_commit || !group.commits.auto_is_due(now) {
             return;
         }
         let offsets = self.consumed_offsets();
@@ -35,7 +36,7 @@ impl Core {
     /// Sends the next commit, if it is its turn.
     pub(super) fn send_commits(&mut self, now: Instant) {
         while let Some(group) = self.group.as_mut().filter(|group| group.commits.wants_request(now)) {
-            let generation = if self.topics.is_empty() {
+            let generation = if !self.subscription.uses_group() {
                 Generation::default()
             } else if group.membership.is_stable() {
                 group.membership.generation().clone()
@@ -59,7 +60,8 @@ impl Core {
                 refused.into_iter().for_each(|commit| self.committed(commit, Err(error.clone()), now));
                 continue;
             };
-            let instance_id = group.membership.instance_id().filter(|_| !self.topics.is_empty()).cloned();
+            let instance_id =
+                group.membership.instance_id().filter(|_| self.subscription.uses_group()).cloned();
             let group_id = group.coordinator.group_id().clone();
             let Some(offsets) = group.commits.start() else { return };
             let request = commits::request(&group_id, instance_id.as_ref(), &generation, offsets);
@@ -142,13 +144,16 @@ impl Core {
     /// Asks where the group left off: in partitions that have just been assigned, and in those that the application
     /// asks about.
     pub(super) fn look_up_committed(&mut self, now: Instant) {
+        if self.group.is_none() {
+            return self.start_without_group(now);
+        }
         let Some(versions) = self.coordinator_versions(now) else { return };
         let Some(group) = &mut self.group else { return };
         if !group.committed.may_ask(now) {
             return;
         }
-        let is_stable = group.membership.is_stable();
-        let waiting = self.fetching.waiting_for_committed(now).filter(|_| is_stable);
+        let is_ours = self.subscription.is_manual() || group.membership.is_stable();
+        let waiting = self.fetching.waiting_for_committed(now).filter(|_| is_ours);
         let version = versions.newest_up_to(Api::OffsetFetch, committed::NEWEST);
         let Some(version) = version.filter(|version| *version >= committed::OLDEST) else {
             if waiting.count() > 0 || group.committed.has_queries() {
@@ -160,6 +165,12 @@ impl Core {
         let tag = Tag::Committed { asked, assignment: group.assignment };
         let body = RequestBody::OffsetFetch(request);
         self.send_to_coordinator((Api::OffsetFetch, version), body, tag, now);
+    }
+
+    /// Nothing is committed where there is no group to remember it.
+    fn start_without_group(&mut self, now: Instant) {
+        let waiting: Vec<TopicPartition> = self.fetching.waiting_for_committed(now).cloned().collect();
+        waiting.iter().for_each(|partition| self.fetching.set_committed(partition, None, now));
     }
 
     pub(super) fn committed_answered(

@@ -60,8 +60,9 @@ impl Core {
     pub(super) fn hand_over(&mut self, then: Then, now: Instant) {
         let owned = self.owned();
         let mut offsets = self.consumed_offsets();
-        let Some(group) = &mut self.group else { return };
+        let Some(group) = &mut self.group else { return self.let_go(then, owned.into_iter().collect(), now) };
         let is_member = group.membership.is_stable();
+        let may_commit = is_member || self.subscription.is_manual();
         let (deadline, goes): (Instant, Vec<TopicPartition>) = match &then {
             Then::Join if is_member && !group.membership.is_eager() => {
                 (now + group.rebalance_timeout, vec![])
@@ -78,7 +79,7 @@ impl Core {
                 (closing.unwrap_or(now + self.default_api_timeout), owned.into_iter().collect())
             }
         };
-        if is_member && group.commits.is_automatic() && !offsets.is_empty() {
+        if may_commit && group.commits.is_automatic() && !offsets.is_empty() {
             group.commits.push(Commit::new(Why::Handover, offsets, now, deadline));
         }
         if !goes.is_empty() {
@@ -115,7 +116,7 @@ impl Core {
         let Some(group) = &mut self.group else { return Vec::new() };
         let (gone, is_lost, is_told) = match then {
             Then::Join => {
-                let (gone, is_lost) = group.membership.prepare(&owned, &self.topics);
+                let (gone, is_lost) = group.membership.prepare(&owned, self.subscription.topics());
                 // As in Java: under the eager protocol also when nothing was owned.
                 let is_told = !gone.is_empty() || group.membership.is_eager() && !is_lost;
                 (gone, is_lost, is_told)
@@ -123,7 +124,8 @@ impl Core {
             Then::TakeOver(change) => (change.revoked.clone(), false, !change.revoked.is_empty()),
             Then::Leave => {
                 let gone: Vec<TopicPartition> = owned.into_iter().collect();
-                let is_told = !gone.is_empty();
+                // Who chose the partitions itself need not be told.
+                let is_told = !gone.is_empty() && !self.subscription.is_manual();
                 (gone, !group.membership.is_stable(), is_told)
             }
         };
@@ -149,7 +151,7 @@ impl Core {
         }
     }
 
-    fn change_assignment(
+    pub(super) fn change_assignment(
         &mut self,
         assigned: BTreeSet<TopicPartition>,
         added: Vec<TopicPartition>,

@@ -13,8 +13,11 @@ use crate::core::network::Peer;
 impl Core {
     /// Takes over an assignment, or joins, as far as a poll is there to do it in; and syncs, whether or not.
     pub(in super::super) fn go_on_joining(&mut self, now: Instant) {
-        if self.topics.is_empty() || self.unsubscribing.is_some() {
+        if self.unsubscribing.is_some() {
             return self.go_on_unsubscribing(now);
+        }
+        if !self.subscription.uses_group() {
+            return;
         }
         if self.polling.is_some() {
             self.go_on_handing_over(now);
@@ -33,7 +36,7 @@ impl Core {
         }
         let owned = self.owned();
         let Some(group) = &mut self.group else { return };
-        match group.membership.take_assignment(&self.topics, &owned) {
+        match group.membership.take_assignment(&mut self.subscription, &owned) {
             Ok(None) => {}
             Ok(Some(change)) => self.hand_over(Then::TakeOver(change), now),
             Err(error) => self.fail(error),
@@ -41,12 +44,12 @@ impl Core {
     }
 
     fn join_if_needed(&mut self, now: Instant) {
-        if self.is_handing_over() {
+        if self.is_handing_over() || !self.subscription.is_resolved() {
             return;
         }
         let Some(versions) = self.coordinator_versions(now) else { return };
         let Some(group) = &mut self.group else { return };
-        if !group.membership.wants_to_join(&self.topics, now) {
+        if !group.membership.wants_to_join(self.subscription.topics(), now) {
             return;
         }
         let Some(version) = group.version(&versions, Api::JoinGroup, i16::MAX) else {
@@ -60,7 +63,7 @@ impl Core {
         }
         let owned = self.owned();
         let Some(group) = &mut self.group else { return };
-        let body = RequestBody::JoinGroup(group.membership.join(&self.topics, &owned));
+        let body = RequestBody::JoinGroup(group.membership.join(self.subscription.topics(), &owned));
         let timeout = group.join_timeout;
         self.network.send(Peer::Coordinator, (Api::JoinGroup, version), body, Tag::Join, timeout, now);
     }

@@ -3,38 +3,73 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use milena_protocol::{Api, RequestBody, Str};
+use milena_protocol::{Api, RequestBody};
 
 use super::handover::Then;
 use crate::Error;
+use crate::core::commits::{Commit, Why};
 use crate::core::consumer::{Core, Tag};
 use crate::core::io::{Answer, CallId};
 use crate::core::network::Peer;
+use crate::core::subscription::Interest;
+use crate::core::topic_partition::TopicPartition;
 
-/// The application wants no topics any more.
+const EXCLUSIVE: Error = Error::Misuse("to subscribe and to assign exclude each other; unsubscribe first");
+
+/// The application wants to read nothing any more.
 #[derive(Debug, Default)]
 pub(in super::super) struct Unsubscribing {
     calls: Vec<CallId>,
-    /// Or, by now, these.
-    topics: BTreeSet<Str>,
+    /// Or, by now, this.
+    interest: Interest,
 }
 
 impl Core {
-    pub(in super::super) fn subscribe(&mut self, topics: BTreeSet<Str>) -> Result<(), Error> {
+    pub(in super::super) fn subscribe(&mut self, interest: Interest) -> Result<(), Error> {
         if self.group.is_none() {
             return Err(Error::NoGroup);
         }
-        match &mut self.unsubscribing {
-            Some(unsubscribing) => unsubscribing.topics = topics,
-            None => self.topics = topics,
+        if let Interest::BrokerPattern(_) = interest {
+            return Err(Error::Misuse("a pattern that the broker evaluates needs group.protocol=consumer"));
         }
+        match &mut self.unsubscribing {
+            Some(unsubscribing) => unsubscribing.interest = interest,
+            None if self.subscription.is_manual() => return Err(EXCLUSIVE),
+            None => self.subscription.set(interest),
+        }
+        Ok(())
+    }
+
+    /// Reads these partitions, in place of those before.
+    pub(in super::super) fn assign(
+        &mut self,
+        partitions: BTreeSet<TopicPartition>,
+        now: Instant,
+    ) -> Result<(), Error> {
+        if self.subscription.uses_group() {
+            return Err(EXCLUSIVE);
+        }
+        // As in Java: those that go are not waited for, but not forgotten either.
+        let owned = self.owned();
+        let mut offsets = self.consumed_offsets();
+        offsets.retain(|partition, _| !partitions.contains(partition));
+        if let Some(group) = self.group.as_mut().filter(|group| group.commits.is_automatic())
+            && !offsets.is_empty()
+        {
+            let deadline = now + self.default_api_timeout;
+            group.commits.push(Commit::new(Why::Background, offsets, now, deadline));
+        }
+        self.subscription.set(Interest::Partitions);
+        let added = partitions.difference(&owned).cloned().collect();
+        let removed = owned.difference(&partitions).cloned().collect();
+        self.change_assignment(partitions, added, removed);
         Ok(())
     }
 
     pub(in super::super) fn unsubscribe(&mut self, call: CallId) {
         let unsubscribing = self.unsubscribing.get_or_insert_default();
         unsubscribing.calls.push(call);
-        unsubscribing.topics.clear();
+        unsubscribing.interest = Interest::Nothing;
     }
 
     /// Hands over what there is, then leaves.
@@ -54,8 +89,8 @@ impl Core {
             closing.handed_over = true;
             return;
         }
-        let Some(Unsubscribing { calls, topics }) = self.unsubscribing.take() else { return };
-        self.topics = topics;
+        let Some(Unsubscribing { calls, interest }) = self.unsubscribing.take() else { return };
+        self.subscription.set(interest);
         self.leave("the consumer unsubscribed from all topics", now);
         calls.into_iter().for_each(|call| self.answer(call, Ok(Answer::Done)));
     }

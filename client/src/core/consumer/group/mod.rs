@@ -96,7 +96,10 @@ impl Core {
     /// Whether anything is to be said to the coordinator.
     pub(super) fn needs_coordinator(&self) -> bool {
         self.group.as_ref().is_some_and(|group| {
-            !self.topics.is_empty() || !group.commits.is_empty() || group.committed.has_queries()
+            self.subscription.uses_group()
+                || self.subscription.is_manual() && self.fetching.waits_for_committed()
+                || !group.commits.is_empty()
+                || group.committed.has_queries()
         })
     }
 

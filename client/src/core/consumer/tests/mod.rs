@@ -5,3 +5,4 @@ mod joining;
 mod offsets;
 mod rebalances;
 mod sim;
+mod subscribing;

@@ -1,6 +1,6 @@
 //! A consumer's core against one obliging broker, under a virtual clock.
 //!
-//! The broker has the topic `t` of two empty partitions and coordinates a group of this one member, which leads it. It
+//! The broker has the topic `t` of two empty partitions, unless a test gives it others, and coordinates a group of this one member, which leads it. It
 //! answers at once, except Fetch, which takes half a second. A test can have any request answered otherwise, or not.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +25,7 @@ use crate::core::fetching::Place;
 use crate::core::io::{
     Action, Answer, CallId, Command, Event, Offsets, RebalanceId, RebalanceKind, SeekTo, Update,
 };
+use crate::core::subscription::Interest;
 use crate::core::test_support::{T, metadata_response, partition_answer, start, topic_answer};
 use crate::core::topic_partition::TopicPartition;
 use crate::{Config, Error};
@@ -50,6 +51,8 @@ pub struct Sim {
     pub core: Core,
     pub start: Instant,
     pub now: Instant,
+    /// The topics that there are, and how many partitions they have.
+    pub topics: BTreeMap<String, i32>,
     /// Whether connections are refused.
     pub is_down: bool,
     open: BTreeSet<ConnectionId>,
@@ -86,6 +89,7 @@ impl Sim {
             core: Core::new(&config, 1, now).unwrap(),
             start: now,
             now,
+            topics: [("t".to_owned(), 2)].into(),
             is_down: false,
             open: BTreeSet::new(),
             sent: Vec::new(),
@@ -134,7 +138,9 @@ impl Sim {
     }
 
     pub fn subscribe(&mut self, topics: &[&str]) {
-        let call = self.call(Command::Subscribe(topics.iter().map(|topic| Str::from(*topic)).collect()));
+        let call = self.call(Command::Subscribe(Interest::Topics(
+            topics.iter().map(|topic| Str::from(*topic)).collect(),
+        )));
         assert_eq!(self.answers[&call], Ok(Answer::Done));
     }
 
@@ -330,10 +336,28 @@ impl Sim {
         }
     }
 
+    fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {
+        let named = |topic: &metadata::MetadataRequestTopic| topic.name.as_ref().map(Str::to_string);
+        let asked: Vec<String> = match &request.topics {
+            Some(topics) => topics.iter().filter_map(named).collect(),
+            None => self.topics.keys().cloned().collect(),
+        };
+        let topic = |name: &String| {
+            let partitions = self.topics.get(name).copied().unwrap_or_default();
+            let partitions = (0..partitions).map(|n| partition_answer(n, 1, 0)).collect();
+            let mut topic = topic_answer(name, Uuid([1; 16]), partitions);
+            if !self.topics.contains_key(name) {
+                topic.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+            }
+            topic
+        };
+        metadata_response(&[1], asked.iter().map(topic).collect())
+    }
+
     fn oblige(&mut self, request: &RequestBody) -> ResponseBody {
         match request {
             RequestBody::ApiVersions(_) => api_versions().into(),
-            RequestBody::Metadata(request) => metadata(request).into(),
+            RequestBody::Metadata(request) => self.metadata(request).into(),
             RequestBody::FindCoordinator(_) => coordinator(ErrorCode::NONE).into(),
             RequestBody::JoinGroup(request) if request.member_id.is_empty() => {
                 let mut response = JoinGroupResponse::default();
@@ -369,19 +393,6 @@ fn api_versions() -> ApiVersionsResponse {
     response
 }
 
-fn metadata(request: &MetadataRequest) -> MetadataResponse {
-    let asked = request.topics.iter().flatten().filter_map(|topic| topic.name.as_ref());
-    let topics = asked.map(|name| {
-        let mut topic = topic_answer(name, Uuid([1; 16]), vec![]);
-        match name.as_str() {
-            "t" => topic.partitions = vec![partition_answer(0, 1, 0), partition_answer(1, 1, 0)],
-            _ => topic.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-        }
-        topic
-    });
-    metadata_response(&[1], topics.collect())
-}
-
 pub fn coordinator(error: ErrorCode) -> FindCoordinatorResponse {
     let mut ours = Coordinator::default();
     (ours.key, ours.host, ours.port, ours.error_code) = ("g".into(), "host".into(), 9001, error);
@@ -407,7 +418,7 @@ pub fn leading(request: &JoinGroupRequest, generation: i32) -> JoinGroupResponse
 pub fn assigned(partitions: &[i32]) -> SyncGroupResponse {
     let decision = vec![("m".to_owned(), vec![("t".to_owned(), partitions.to_vec())])];
     let mut response = SyncGroupResponse::default();
-    response.assignment = crate::core::subscription::assignments(decision).remove(0).assignment;
+    response.assignment = crate::core::member_data::assignments(decision).remove(0).assignment;
     response
 }
 
