@@ -25,7 +25,9 @@ pub use config::{
     ClientDnsLookup, Config, ConfigError, ConfigErrorKind, CustomStrategy, GroupProtocol,
     MetadataRecoveryStrategy, OffsetReset, Property, Strategy, Support,
 };
-pub use consumer::{Consumer, ConsumerHandle, Notice, PendingCommit, RebalanceListener, Wakeup};
+pub use consumer::{
+    Consumer, ConsumerHandle, Notice, PendingCommit, RebalanceListener, RecordStream, Wakeup,
+};
 pub use core::assignors;
 pub use core::fetch_report::{FetchError, FetchNotice};
 pub use core::fetch_settings::IsolationLevel;

@@ -1,11 +1,14 @@
 //! The consumer, as an application sees it.
 
 mod committing;
+#[cfg(test)]
+pub(crate) mod fake_core;
 mod handle;
 mod listener;
 mod notice;
 mod positions;
 mod rebalancing;
+mod record_stream;
 mod subscribing;
 mod wakeup;
 
@@ -19,7 +22,7 @@ use crate::core::consumer::Core;
 use crate::core::io::{Command, Update};
 use crate::core::topic_partition::TopicPartition;
 use crate::delivery::{Delivery, DeliverySettings};
-use crate::driver::{self, Updates};
+use crate::driver::{self, Calls, Updates};
 use crate::error::Error;
 use crate::records::Records;
 
@@ -27,6 +30,7 @@ pub use committing::PendingCommit;
 pub use handle::ConsumerHandle;
 pub use listener::RebalanceListener;
 pub use notice::Notice;
+pub use record_stream::RecordStream;
 pub use wakeup::Wakeup;
 
 use rebalancing::Listening;
@@ -86,20 +90,24 @@ impl Consumer {
     /// # Panics
     /// Outside of a tokio runtime, where its task could not run.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let delivery = DeliverySettings {
-            isolation_level: config.isolation_level,
-            check_crcs: config.check_crcs,
-            ..DeliverySettings::default()
-        };
-        let (max_poll_records, default_api_timeout) = (config.max_poll_records, config.default_api_timeout);
         let core = Core::new(&config, seed(), Instant::now())?;
         // A broker may go over what was asked for by one batch (KIP-74).
         let fetch_bytes = usize::try_from(config.fetch_max_bytes).unwrap_or_default();
         let mut limits = Limits::default();
         limits.frame_bytes = limits.frame_bytes.max(fetch_bytes + BATCH_BYTES);
         let (calls, updates) = driver::start(core, limits);
-        Ok(Consumer {
-            handle: ConsumerHandle { calls, default_api_timeout },
+        Ok(Self::over(calls, updates, &config))
+    }
+
+    /// On a core that runs already.
+    fn over(calls: Calls, updates: Updates, config: &Config) -> Self {
+        let delivery = DeliverySettings {
+            isolation_level: config.isolation_level,
+            check_crcs: config.check_crcs,
+            ..DeliverySettings::default()
+        };
+        Consumer {
+            handle: ConsumerHandle { calls, default_api_timeout: config.default_api_timeout },
             updates,
             listening: Listening::default(),
             delivery: Delivery::new(delivery),
@@ -107,8 +115,8 @@ impl Consumer {
             paused: BTreeSet::new(),
             notices: VecDeque::new(),
             wakeup: Wakeup::default(),
-            max_poll_records,
-        })
+            max_poll_records: config.max_poll_records,
+        }
     }
 
     /// The next records, `max.poll.records` at most; none when `timeout` passes without one.
@@ -122,21 +130,27 @@ impl Consumer {
     pub async fn poll(&mut self, timeout: Duration) -> Result<Records<'_>, Error> {
         let deadline = Instant::now() + timeout;
         loop {
-            self.report();
-            let command = Command::Poll { deadline, has_records: self.delivery.has_more() };
-            let answer = self.handle.calls.call(command);
-            let wakeup = self.wakeup.clone();
-            tokio::select! {
-                biased;
-                () = wakeup.woken() => return Err(Error::Wakeup),
-                answer = self.listen_until(answer) => answer?,
-            };
-            self.listen_to_the_end().await?;
+            self.poll_core(deadline).await?;
             self.delivery.fill(self.max_poll_records)?;
             if !self.delivery.records().is_empty() || Instant::now() >= deadline {
                 return Ok(self.delivery.records());
             }
         }
+    }
+
+    /// Everything about a poll but its records: waits until there may be some, for anything that is an error, or for the
+    /// deadline.
+    async fn poll_core(&mut self, deadline: Instant) -> Result<(), Error> {
+        self.report();
+        let command = Command::Poll { deadline, has_records: self.delivery.has_more() };
+        let answer = self.handle.calls.call(command);
+        let wakeup = self.wakeup.clone();
+        tokio::select! {
+            biased;
+            () = wakeup.woken() => return Err(Error::Wakeup),
+            answer = self.listen_until(answer) => answer?,
+        };
+        self.listen_to_the_end().await
     }
 
     /// What has happened in the background since the last time, oldest first. Of those that nobody asks for, the last

@@ -27,6 +27,11 @@ impl Listening {
         self.next = Some(rebalance);
     }
 
+    /// Whether there is something that the listener has not begun with.
+    pub(super) fn is_told(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// What the listener has failed with, if it has.
     pub(super) fn take_error(&mut self) -> Result<(), Error> {
         self.error.take().map_or(Ok(()), Err)

@@ -7,7 +7,7 @@ use crate::core::io::{Answer, Command, Update};
 use crate::error::Error;
 
 /// What goes to the core.
-pub(super) enum Message {
+pub(crate) enum Message {
     Call { command: Command, answer: oneshot::Sender<Result<Answer, Error>> },
     Consumed(Vec<Consumed>),
     Abandoned,
@@ -23,7 +23,8 @@ pub(crate) struct Updates {
     updates: mpsc::UnboundedReceiver<Update>,
 }
 
-pub(super) fn pair(
+/// The application's ends of channels to and from a core.
+pub(crate) fn ends(
     messages: mpsc::UnboundedSender<Message>,
     updates: mpsc::UnboundedReceiver<Update>,
 ) -> (Calls, Updates) {

@@ -25,8 +25,7 @@ use crate::core::consumer::Core;
 use crate::core::io::{Action, Answer, CallId, Command, Event, Update};
 use crate::error::Error;
 
-use calls::Message;
-pub(crate) use calls::{Calls, Updates};
+pub(crate) use calls::{Calls, Message, Updates, ends};
 
 /// Starts the task. It ends when the consumer is closed, or some time after its [`Updates`] are dropped: the group is told
 /// goodbye first.
@@ -47,7 +46,7 @@ pub(crate) fn start(core: Core, limits: Limits) -> (Calls, Updates) {
         event_sender,
     };
     tokio::spawn(driver.run(messages, events));
-    calls::pair(message_sender, update_receiver)
+    ends(message_sender, update_receiver)
 }
 
 struct Driver {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use milena_client::{Config, Consumer, OffsetReset};
+use milena_client::{Config, Consumer, OffsetReset, OwnedRecord};
 use milena_testdata::{Kafka, Version};
 
 /// How long anything may take here.
@@ -51,12 +51,16 @@ impl Seen {
         self.values.iter().map(|((partition, offset), value)| (*partition, *offset, value.as_slice()))
     }
 
+    pub fn add(&mut self, record: &OwnedRecord) {
+        let value = record.value.as_ref().unwrap().to_vec();
+        let before = self.values.insert((record.partition, record.offset), value);
+        self.repeated += usize::from(before.is_some());
+    }
+
     /// Polls a consumer once.
     pub async fn poll(&mut self, consumer: &mut Consumer) {
         for record in &consumer.poll(POLL).await.unwrap() {
-            let value = record.value().unwrap().to_vec();
-            let before = self.values.insert((record.partition(), record.offset()), value);
-            self.repeated += usize::from(before.is_some());
+            self.add(&record.to_owned());
         }
     }
 }

@@ -7,4 +7,5 @@ mod failures;
 mod groups;
 mod listeners;
 mod offsets;
+mod streams;
 mod subscribing;
