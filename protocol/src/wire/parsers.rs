@@ -13,7 +13,7 @@ use crate::error::DecodeErrorKind;
 ///
 /// A count is a claim by the peer. What it claims beyond that (a compact empty string is one byte on the wire and 32 in
 /// memory) is read twice: once to see that it is there, and again to keep it.
-const RESERVED_PER_BYTE: usize = 16;
+const RESERVED_PER_BYTE: usize = 8;
 
 /// BOOLEAN: one byte; anything but 0 is true.
 #[inline(always)]
