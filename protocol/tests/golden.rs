@@ -44,11 +44,25 @@ golden! {
     DescribeGroupsRequest DescribeGroupsResponse
     ListGroupsRequest ListGroupsResponse
     ApiVersionsRequest ApiVersionsResponse
+    CreateTopicsRequest CreateTopicsResponse
+    DeleteTopicsRequest DeleteTopicsResponse
+    DeleteRecordsRequest DeleteRecordsResponse
+    InitProducerIdRequest InitProducerIdResponse
     OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse
+    AddPartitionsToTxnRequest AddPartitionsToTxnResponse
+    AddOffsetsToTxnRequest AddOffsetsToTxnResponse
+    EndTxnRequest EndTxnResponse
+    TxnOffsetCommitRequest TxnOffsetCommitResponse
+    DescribeConfigsRequest DescribeConfigsResponse
+    AlterConfigsRequest AlterConfigsResponse
+    CreatePartitionsRequest CreatePartitionsResponse
     DeleteGroupsRequest DeleteGroupsResponse
+    IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse
     OffsetDeleteRequest OffsetDeleteResponse
+    DescribeClusterRequest DescribeClusterResponse
     ConsumerGroupHeartbeatRequest ConsumerGroupHeartbeatResponse
     ConsumerGroupDescribeRequest ConsumerGroupDescribeResponse
+    DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse
 }
 
 #[test]

@@ -15,8 +15,11 @@ import org.apache.kafka.common.utils.AppInfoParser;
 public final class WriteMessages {
     private static final List<String> APIS = List.of(
         "Produce", "Fetch", "ListOffsets", "Metadata", "OffsetCommit", "OffsetFetch", "FindCoordinator", "JoinGroup",
-        "Heartbeat", "LeaveGroup", "SyncGroup", "DescribeGroups", "ListGroups", "ApiVersions", "OffsetForLeaderEpoch",
-        "DeleteGroups", "OffsetDelete", "ConsumerGroupHeartbeat", "ConsumerGroupDescribe");
+        "Heartbeat", "LeaveGroup", "SyncGroup", "DescribeGroups", "ListGroups", "ApiVersions", "CreateTopics",
+        "DeleteTopics", "DeleteRecords", "InitProducerId", "OffsetForLeaderEpoch", "AddPartitionsToTxn",
+        "AddOffsetsToTxn", "EndTxn", "TxnOffsetCommit", "DescribeConfigs", "AlterConfigs", "CreatePartitions",
+        "DeleteGroups", "IncrementalAlterConfigs", "OffsetDelete", "DescribeCluster", "ConsumerGroupHeartbeat",
+        "ConsumerGroupDescribe", "DescribeTopicPartitions");
     private static final List<String> HEADERS = List.of("RequestHeader", "ResponseHeader");
     private static final List<String> BLOBS = List.of("ConsumerProtocolSubscription", "ConsumerProtocolAssignment");
 
