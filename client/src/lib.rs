@@ -22,8 +22,8 @@ mod records;
 
 pub use commit_tracker::{CommitTracker, Done};
 pub use config::{
-    ClientDnsLookup, Config, ConfigError, ConfigErrorKind, CustomStrategy, GroupProtocol,
-    MetadataRecoveryStrategy, OffsetReset, Property, Strategy, Support,
+    ClientDnsLookup, Config, ConfigError, ConfigErrorKind, CustomStrategy, GroupProtocol, OffsetReset,
+    Property, Strategy, Support,
 };
 pub use consumer::{
     Consumer, ConsumerHandle, Notice, PendingCommit, RebalanceListener, RecordStream, Wakeup,
@@ -32,6 +32,7 @@ pub use core::assignors;
 pub use core::fetch_report::{FetchError, FetchNotice};
 pub use core::fetch_settings::IsolationLevel;
 pub use core::io::{OffsetAndMetadata, Offsets};
+pub use core::recovery::MetadataRecoveryStrategy;
 pub use core::topic_partition::TopicPartition;
 pub use delivery::CorruptRecords;
 pub use error::Error;

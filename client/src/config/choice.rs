@@ -2,6 +2,7 @@
 
 use super::value::Value;
 use crate::core::fetch_settings::IsolationLevel;
+use crate::core::recovery::MetadataRecoveryStrategy;
 
 /// A type that has a name in a properties file for each of its values.
 pub(super) trait Choice: Copy + PartialEq + 'static {
@@ -76,17 +77,6 @@ impl Choice for ClientDnsLookup {
     ];
     const EXPECTED: &'static str = "use_all_dns_ips or resolve_canonical_bootstrap_servers_only";
     const IN_ANY_CASE: bool = false;
-}
-
-/// What to do when none of the known brokers can be reached (`metadata.recovery.strategy`, KIP-899).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MetadataRecoveryStrategy {
-    /// Go on trying them.
-    None,
-    /// Begin with `bootstrap.servers` again.
-    #[default]
-    Rebootstrap,
 }
 
 impl Choice for MetadataRecoveryStrategy {

@@ -27,13 +27,14 @@ mod value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use choice::{ClientDnsLookup, GroupProtocol, MetadataRecoveryStrategy};
+pub use choice::{ClientDnsLookup, GroupProtocol};
 pub use error::{ConfigError, ConfigErrorKind};
 pub use property::{Property, Support};
 pub use strategy::{CustomStrategy, Strategy};
 
 use crate::core::fetch_settings::{IsolationLevel, ResetPolicy};
 use crate::core::metadata::Address;
+use crate::core::recovery::MetadataRecoveryStrategy;
 use strategy::Strategies;
 use value::{
     AtLeastOne, Bootstrap, Buffer, Limit, LongMillis, Millis, MillisOrForever, Name, PositiveMillis, Value,
@@ -212,7 +213,7 @@ properties! {
     socket_connection_setup_timeout "socket.connection.setup.timeout.ms": LongMillis as Duration = "10000";
     /// the longest that an attempt to connect may take.
     socket_connection_setup_timeout_max "socket.connection.setup.timeout.max.ms": LongMillis as Duration = "30000";
-    /// the size of a socket's receive buffer. -1: what the system chooses.
+    /// the size of a socket's receive buffer. -1: what the system chooses, which is faster over long distances.
     receive_buffer_bytes "receive.buffer.bytes": Buffer as i32 = "65536";
     /// the size of a socket's send buffer. -1: what the system chooses.
     send_buffer_bytes "send.buffer.bytes": Buffer as i32 = "131072";

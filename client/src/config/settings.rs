@@ -1,13 +1,32 @@
 //! What the machines of the core are told of the configuration.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Config;
 use crate::core::connection::ConnectionSettings;
 use crate::core::fetch_settings::FetchSettings;
 use crate::core::metadata::MetadataSettings;
+use crate::driver::SocketSettings;
+
+/// Counts the consumers of this process that have no name of their own.
+static UNNAMED: AtomicU64 = AtomicU64::new(1);
 
 impl Config {
+    /// With the name that Java gives to a client that has none, so that its members can be told apart.
+    pub(crate) fn with_client_id(mut self) -> Self {
+        if self.client_id.is_empty() {
+            let number = || UNNAMED.fetch_add(1, Ordering::Relaxed).to_string();
+            let parts = match (self.group_id.as_str(), self.group_instance_id.as_str()) {
+                ("", _) => vec!["consumer".to_owned(), number()],
+                (group, "") => vec!["consumer".to_owned(), group.to_owned(), number()],
+                (group, instance) => vec!["consumer".to_owned(), group.to_owned(), instance.to_owned()],
+            };
+            self.client_id = parts.join("-");
+        }
+        self
+    }
+
     pub(crate) fn connection_settings(&self) -> ConnectionSettings {
         ConnectionSettings {
             client_id: Some(self.client_id.as_str().into()),
@@ -20,12 +39,23 @@ impl Config {
         }
     }
 
+    pub(crate) fn socket_settings(&self) -> SocketSettings {
+        // -1 leaves it to the system.
+        let size = |bytes: i32| u32::try_from(bytes).ok();
+        SocketSettings {
+            send_buffer: size(self.send_buffer_bytes),
+            receive_buffer: size(self.receive_buffer_bytes),
+        }
+    }
+
     pub(crate) fn metadata_settings(&self) -> MetadataSettings {
         MetadataSettings {
             max_age: self.metadata_max_age,
             retry_backoff: self.retry_backoff,
             retry_backoff_max: self.retry_backoff_max,
             allow_auto_create_topics: self.allow_auto_create_topics,
+            recovery_strategy: self.metadata_recovery_strategy,
+            rebootstrap_trigger: self.metadata_recovery_rebootstrap_trigger,
         }
     }
 

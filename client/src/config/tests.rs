@@ -168,3 +168,16 @@ fn a_reconnect_back_off_that_is_set_alone_does_not_grow() {
     assert_eq!(longest(both), Duration::from_secs(9));
     assert_eq!(longest(config()), Duration::from_secs(1));
 }
+
+#[test]
+fn a_client_without_a_name_is_called_by_its_group() {
+    let name = |config: Config| config.with_client_id().client_id;
+    assert_eq!(name(config().group_id("g").client_id("me")), "me");
+    assert_eq!(name(config().group_id("g").group_instance_id("first")), "consumer-g-first");
+    let (one, other) = (name(config().group_id("g")), name(config().group_id("g")));
+    assert!(
+        one.starts_with("consumer-g-") && other.starts_with("consumer-g-") && one != other,
+        "{one} {other}"
+    );
+    assert!(name(config()).starts_with("consumer-"));
+}

@@ -90,12 +90,13 @@ impl Consumer {
     /// # Panics
     /// Outside of a tokio runtime, where its task could not run.
     pub fn new(config: Config) -> Result<Self, Error> {
+        let config = config.with_client_id();
         let core = Core::new(&config, seed(), Instant::now())?;
         // A broker may go over what was asked for by one batch (KIP-74).
         let fetch_bytes = usize::try_from(config.fetch_max_bytes).unwrap_or_default();
         let mut limits = Limits::default();
         limits.frame_bytes = limits.frame_bytes.max(fetch_bytes + BATCH_BYTES);
-        let (calls, updates) = driver::start(core, limits);
+        let (calls, updates) = driver::start(core, limits, config.socket_settings());
         Ok(Self::over(calls, updates, &config))
     }
 

@@ -12,6 +12,7 @@ use milena_protocol::messages::metadata::{
 };
 use milena_protocol::{ErrorCode, Str, Uuid};
 
+use super::recovery::{MetadataRecoveryStrategy, Recovery};
 use super::topic_partition::TopicPartition;
 
 /// From this version of the response on, leader epochs can be relied upon (KAFKA-9212).
@@ -28,6 +29,10 @@ pub struct MetadataSettings {
     pub retry_backoff_max: Duration,
     /// `allow.auto.create.topics`: whether asking for a topic may create it.
     pub allow_auto_create_topics: bool,
+    /// `metadata.recovery.strategy`: whether to begin with the bootstrap servers again.
+    pub recovery_strategy: MetadataRecoveryStrategy,
+    /// `metadata.recovery.rebootstrap.trigger.ms`: after how long without metadata.
+    pub rebootstrap_trigger: Duration,
 }
 
 impl Default for MetadataSettings {
@@ -37,6 +42,8 @@ impl Default for MetadataSettings {
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
             allow_auto_create_topics: true,
+            recovery_strategy: MetadataRecoveryStrategy::Rebootstrap,
+            rebootstrap_trigger: Duration::from_secs(300),
         }
     }
 }
@@ -110,6 +117,7 @@ pub struct Metadata {
     cluster_id: Option<Str>,
     revision: u64,
     refresh: Refresh,
+    recovery: Recovery,
 }
 
 /// When metadata was fetched and whether it has to be fetched again.
@@ -127,6 +135,7 @@ impl Metadata {
     /// Knows nothing but where to ask first.
     pub fn new(bootstrap: Vec<Address>, settings: MetadataSettings) -> Self {
         Metadata {
+            recovery: Recovery::new(settings.recovery_strategy, settings.rebootstrap_trigger),
             settings,
             bootstrap,
             brokers: BTreeMap::new(),
@@ -246,12 +255,27 @@ impl Metadata {
         self.refresh.in_vain = self.refresh.in_vain.saturating_add(1);
     }
 
+    /// A request is due, whether or not it can be sent.
+    pub fn wait(&mut self, now: Instant) {
+        self.recovery.wait(now);
+    }
+
+    /// When to [`rebootstrap`](Self::rebootstrap) because no answer came for too long (KIP-1102); `None` while none is
+    /// waited for, and when the bootstrap servers are asked already.
+    pub fn rebootstrap_due(&self) -> Option<Instant> {
+        self.recovery.due().filter(|_| !self.brokers.is_empty())
+    }
+
     /// Forgets all brokers, so that a bootstrap server is asked next (KIP-899). What is known of topics stays: it
-    /// still may only move forward.
-    pub fn rebootstrap(&mut self) {
-        self.brokers.clear();
-        self.refresh.wanted = true;
-        self.revision += 1;
+    /// still may only move forward. Does nothing and is false where `metadata.recovery.strategy` is `none`.
+    pub fn rebootstrap(&mut self, now: Instant) -> bool {
+        if self.recovery.is_allowed() {
+            self.brokers.clear();
+            self.refresh.wanted = true;
+            self.revision += 1;
+            self.recovery.restart(now);
+        }
+        self.recovery.is_allowed()
     }
 
     /// Forgets all topics but these.
@@ -266,7 +290,8 @@ impl Metadata {
     /// Takes in an answer, given in `version`.
     ///
     /// # Errors
-    /// When the answer as a whole is an error. `REBOOTSTRAP_REQUIRED` has been obeyed then. An answer without brokers
+    /// When the answer as a whole is an error. `REBOOTSTRAP_REQUIRED` has been obeyed then, where
+    /// `metadata.recovery.strategy` is not `none`. An answer without brokers
     /// comes from one that is just starting, and counts as `BROKER_NOT_AVAILABLE`.
     pub fn update(
         &mut self,
@@ -281,7 +306,7 @@ impl Metadata {
         if !error.is_none() {
             self.failed(now);
             if error == ErrorCode::REBOOTSTRAP_REQUIRED {
-                self.rebootstrap();
+                self.rebootstrap(now);
             }
             return Err(error);
         }
@@ -296,6 +321,7 @@ impl Metadata {
                 self.topics.insert(name.detached(), topic);
             }
         }
+        self.recovery.succeed();
         self.revision += u64::from(changed);
         self.refresh = Refresh {
             wanted: self.refresh.wanted || unsettled,

@@ -29,6 +29,7 @@ mod member_data;
 mod network;
 mod offsets;
 mod positions;
+pub mod recovery;
 pub(crate) mod rng;
 #[cfg(test)]
 pub(crate) mod test_support;

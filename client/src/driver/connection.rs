@@ -1,5 +1,7 @@
 //! One connection: a socket under the client's codec, in a task of its own.
 
+use std::io;
+
 use futures_util::{SinkExt, StreamExt};
 use milena_codec::{ClientCodec, CodecError};
 use milena_protocol::{Limits, Request};
@@ -9,18 +11,17 @@ use tokio_util::codec::Framed;
 
 use crate::core::connection::ConnectionId;
 use crate::core::io::Event;
-use crate::core::metadata::Address;
 
-/// Makes the connection, sends what comes from `requests`, and tells what comes back. Its last event is
+/// Waits for the connection, sends what comes from `requests`, and tells what comes back. Its last event is
 /// [`Event::Lost`].
 pub(super) async fn run(
     connection: ConnectionId,
-    address: Address,
+    connecting: impl Future<Output = io::Result<TcpStream>>,
     limits: Limits,
     requests: mpsc::UnboundedReceiver<Request>,
     events: mpsc::UnboundedSender<Event>,
 ) {
-    let reason = match converse(connection, &address, limits, requests, &events).await {
+    let reason = match converse(connection, connecting, limits, requests, &events).await {
         Ok(()) => "closed by the broker".to_owned(),
         Err(error) => error.to_string(),
     };
@@ -30,15 +31,12 @@ pub(super) async fn run(
 
 async fn converse(
     connection: ConnectionId,
-    address: &Address,
+    connecting: impl Future<Output = io::Result<TcpStream>>,
     limits: Limits,
     mut requests: mpsc::UnboundedReceiver<Request>,
     events: &mpsc::UnboundedSender<Event>,
 ) -> Result<(), CodecError> {
-    let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
-    // Requests are small and waited for.
-    stream.set_nodelay(true)?;
-    let mut broker = Framed::new(stream, ClientCodec::new(limits));
+    let mut broker = Framed::new(connecting.await?, ClientCodec::new(limits));
     let _ = events.send(Event::Connected { connection });
     loop {
         tokio::select! {

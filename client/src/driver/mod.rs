@@ -11,6 +11,7 @@
 
 mod calls;
 mod connection;
+mod socket;
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -23,22 +24,26 @@ use tokio::task::AbortHandle;
 use crate::core::connection::ConnectionId;
 use crate::core::consumer::Core;
 use crate::core::io::{Action, Answer, CallId, Command, Event, Update};
+use crate::core::metadata::Address;
 use crate::error::Error;
 
 pub(crate) use calls::{Calls, Message, Updates, ends};
+pub(crate) use socket::SocketSettings;
 
 /// Starts the task. It ends when the consumer is closed, or some time after its [`Updates`] are dropped: the group is told
 /// goodbye first.
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-pub(crate) fn start(core: Core, limits: Limits) -> (Calls, Updates) {
+pub(crate) fn start(core: Core, limits: Limits, sockets: SocketSettings) -> (Calls, Updates) {
     let (message_sender, messages) = mpsc::unbounded_channel();
     let (updates, update_receiver) = mpsc::unbounded_channel();
     let (event_sender, events) = mpsc::unbounded_channel();
     let driver = Driver {
         core,
         limits,
+        sockets,
+        attempts: HashMap::new(),
         updates,
         waiting: HashMap::new(),
         last_call: 0,
@@ -52,6 +57,9 @@ pub(crate) fn start(core: Core, limits: Limits) -> (Calls, Updates) {
 struct Driver {
     core: Core,
     limits: Limits,
+    sockets: SocketSettings,
+    /// How often it was tried to connect to an address since that went well.
+    attempts: HashMap<Address, usize>,
     /// To the application. What the core has fetched ahead is bounded there.
     updates: mpsc::UnboundedSender<Update>,
     /// The calls that have no answer yet.
@@ -63,6 +71,7 @@ struct Driver {
 
 /// The task of a connection. It ends when this is dropped.
 struct Connection {
+    address: Address,
     requests: mpsc::UnboundedSender<Request>,
     task: AbortHandle,
 }
@@ -118,26 +127,30 @@ impl Driver {
     fn is_news(&mut self, event: &Event) -> bool {
         match event {
             Event::Lost { connection, .. } => self.connections.remove(connection).is_some(),
-            Event::Connected { connection } | Event::Received { connection, .. } => {
-                self.connections.contains_key(connection)
+            Event::Connected { connection } => {
+                let connected = self.connections.get(connection);
+                connected.map(|connected| self.attempts.remove(&connected.address)).is_some()
             }
+            Event::Received { connection, .. } => self.connections.contains_key(connection),
             Event::Called { .. } | Event::Consumed(_) | Event::Abandoned => true,
         }
+    }
+
+    fn open(&mut self, connection: ConnectionId, address: Address) -> Connection {
+        let attempts = self.attempts.entry(address.clone()).or_default();
+        let connecting = socket::connect(address.clone(), *attempts, self.sockets);
+        *attempts = attempts.wrapping_add(1);
+        let (requests, request_receiver) = mpsc::unbounded_channel();
+        let events = self.event_sender.clone();
+        let task = connection::run(connection, connecting, self.limits, request_receiver, events);
+        Connection { address, requests, task: tokio::spawn(task).abort_handle() }
     }
 
     fn act(&mut self, action: Action) {
         match action {
             Action::Connect { connection, address } => {
-                let (requests, request_receiver) = mpsc::unbounded_channel();
-                let task = connection::run(
-                    connection,
-                    address,
-                    self.limits,
-                    request_receiver,
-                    self.event_sender.clone(),
-                );
-                let task = tokio::spawn(task).abort_handle();
-                self.connections.insert(connection, Connection { requests, task });
+                let opened = self.open(connection, address);
+                self.connections.insert(connection, opened);
             }
             Action::Send { connection, request } => {
                 // Where the task has ended, its last event says so and is on its way.

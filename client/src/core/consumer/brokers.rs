@@ -39,6 +39,9 @@ impl Core {
     }
 
     pub(super) fn refresh_metadata(&mut self, now: Instant) {
+        if self.metadata.rebootstrap_due().is_some_and(|due| due <= now) {
+            self.rebootstrap(now);
+        }
         let wanted = self.wanted_topics();
         if !wanted.is_subset(&self.covered) || !self.subscription.is_resolved() {
             self.metadata.request_refresh();
@@ -46,6 +49,7 @@ impl Core {
         if self.metadata_due(now).is_none_or(|due| due > now) {
             return;
         }
+        self.metadata.wait(now);
         let Some((peer, versions)) = self.any_broker(now) else { return };
         let Some(version) = versions.newest(Api::Metadata) else {
             return self.fail(Error::Unsupported { api: Api::Metadata.name() });
@@ -135,10 +139,9 @@ impl Core {
         }
         self.unreached_since.get_or_insert(now);
         let has_failed = |(peer, _): &(Peer, Address)| self.network.has_failed(*peer);
-        if candidates.iter().all(has_failed) && self.metadata.brokers().next().is_some() {
-            // KIP-899: those that were known may all have been replaced.
-            self.metadata.rebootstrap();
-            candidates.iter().for_each(|(peer, _)| self.network.forget(*peer));
+        let are_nodes = self.metadata.brokers().next().is_some();
+        // KIP-899: those that were known may all have been replaced.
+        if are_nodes && candidates.iter().all(has_failed) && self.rebootstrap(now) {
             return self.any_broker(now);
         }
         let first = self.rng.below(candidates.len());
@@ -146,6 +149,16 @@ impl Core {
         let (peer, address) = in_turn.find(|(peer, _)| !self.network.is_backing_off(*peer, now))?;
         self.network.open(*peer, address, now);
         None
+    }
+
+    /// Begins with the bootstrap servers again, where that is allowed.
+    fn rebootstrap(&mut self, now: Instant) -> bool {
+        let nodes: Vec<i32> = self.metadata.brokers().map(|broker| broker.node_id).collect();
+        let begins = self.metadata.rebootstrap(now);
+        if begins {
+            nodes.into_iter().for_each(|node| self.network.forget(Peer::Node(node)));
+        }
+        begins
     }
 
     fn candidates(&self) -> Vec<(Peer, Address)> {

@@ -243,6 +243,7 @@ impl Core {
         let deadlines = [
             self.network.deadline(now),
             self.metadata_due(now),
+            self.metadata.rebootstrap_due(),
             self.group_deadline(now),
             self.fetching.deadline(now),
             self.polling.as_ref().map(|polling| polling.deadline),

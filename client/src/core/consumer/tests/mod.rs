@@ -1,8 +1,10 @@
 //! Stories of a consumer in a group, under a virtual clock.
 
+mod assignors;
 mod closing;
 mod joining;
 mod offsets;
 mod rebalances;
+mod recovery;
 mod sim;
 mod subscribing;

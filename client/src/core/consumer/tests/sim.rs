@@ -55,6 +55,8 @@ pub struct Sim {
     pub topics: BTreeMap<String, i32>,
     /// Whether connections are refused.
     pub is_down: bool,
+    /// The hosts that were connected to, or tried, in order.
+    pub hosts: Vec<String>,
     open: BTreeSet<ConnectionId>,
     pub sent: Vec<Sent>,
     pub updates: Vec<Update>,
@@ -91,6 +93,7 @@ impl Sim {
             now,
             topics: [("t".to_owned(), 2)].into(),
             is_down: false,
+            hosts: Vec::new(),
             open: BTreeSet::new(),
             sent: Vec::new(),
             updates: Vec::new(),
@@ -275,6 +278,9 @@ impl Sim {
     }
 
     fn act(&mut self, action: Action) {
+        if let Action::Connect { address, .. } = &action {
+            self.hosts.push(address.host.to_string());
+        }
         match action {
             Action::Connect { connection, .. } if self.is_down => {
                 self.core.handle(Event::Lost { connection, reason: "refused".into() }, self.now);
