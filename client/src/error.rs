@@ -23,6 +23,13 @@ pub enum Error {
         /// What happened there.
         cause: String,
     },
+    /// The connection to a broker could not be made, or broke before the answer came.
+    Disconnected {
+        /// The broker's address, as in `host:9092`.
+        address: String,
+        /// What happened there.
+        cause: String,
+    },
     /// The call was not through in time.
     Timeout {
         /// What it was doing, as in "committing offsets".
@@ -54,6 +61,12 @@ pub enum Error {
     Misuse(&'static str),
     /// That is no regular expression; says where it goes wrong.
     Pattern(String),
+    /// The group has members, which would go on by themselves: its offsets can be set, and it can be deleted, only when
+    /// all have left.
+    GroupNotEmpty {
+        /// The group.
+        group: String,
+    },
     /// The call needs a `group.id`, and the configuration has none.
     NoGroup,
     /// The consumer does not have that partition.
@@ -79,7 +92,10 @@ impl Error {
     /// Whether the same call can succeed later without anything else being done.
     pub fn is_retriable(&self) -> bool {
         match self {
-            Error::Unreachable { .. } | Error::Timeout { .. } | Error::RebalanceInProgress => true,
+            Error::Unreachable { .. }
+            | Error::Disconnected { .. }
+            | Error::Timeout { .. }
+            | Error::RebalanceInProgress => true,
             Error::Wakeup => true,
             Error::Broker { code, .. } => code.is_retriable(),
             Error::Fetch(error) => error.is_retriable(),
@@ -107,6 +123,7 @@ impl fmt::Display for Error {
             Error::Unreachable { address, cause } => {
                 write!(f, "no broker can be reached; {address}: {cause}")
             }
+            Error::Disconnected { address, cause } => write!(f, "{address}: {cause}"),
             Error::Timeout { doing, after } => write!(f, "{doing} was not done after {after:?}"),
             Error::Broker { doing, code } => write!(f, "{doing}: {code}"),
             Error::Unsupported { api } => {
@@ -119,6 +136,9 @@ impl fmt::Display for Error {
             Error::Fenced => f.write_str("another consumer has the same group.instance.id"),
             Error::Misuse(why) => f.write_str(why),
             Error::Pattern(problem) => write!(f, "no regular expression: {problem}"),
+            Error::GroupNotEmpty { group } => {
+                write!(f, "group {group} has members; its offsets stay as they are until all have left")
+            }
             Error::NoGroup => f.write_str("group.id is not set"),
             Error::NotAssigned { topic, partition } => {
                 write!(f, "{topic}-{partition} is not assigned to this consumer")

@@ -5,6 +5,7 @@
 //! - [`Config`] has the properties of Kafka's own consumer, by their names and with their defaults.
 //! - [`Records`] are lent by a poll; [`Record::to_owned`] keeps one for longer.
 //! - [`deserialize`] makes types of their keys and values.
+//! - [`Admin`] lists and describes groups, and reads and sets their offsets.
 //! - [`Error`] says what to do about it ([`is_retriable`](Error::is_retriable)); [`Notice`]s tell what went on in the
 //!   background: rebalances, broken connections, resets.
 //! - [`core`] is the consumer without a clock and without sockets, for those who run it on a loop of their own.
@@ -12,6 +13,7 @@
 pub mod core;
 pub mod deserialize;
 
+mod admin;
 mod commit_tracker;
 mod config;
 mod consumer;
@@ -20,6 +22,7 @@ mod driver;
 mod error;
 mod records;
 
+pub use admin::{Admin, GroupDescription, GroupListing, ListedOffsets, MemberDescription, OffsetSpec};
 pub use commit_tracker::{CommitTracker, Done};
 pub use config::{
     ClientDnsLookup, Config, ConfigError, ConfigErrorKind, CustomStrategy, GroupProtocol, OffsetReset,

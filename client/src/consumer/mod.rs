@@ -250,7 +250,7 @@ impl Consumer {
 }
 
 /// A seed for the jitter of back-offs, another for each consumer.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)
 }

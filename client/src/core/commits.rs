@@ -202,7 +202,7 @@ impl Commits {
 }
 
 /// The request that commits `offsets` as a member of `generation`.
-pub(super) fn request(
+pub(crate) fn request(
     group_id: &Str,
     group_instance_id: Option<&Str>,
     generation: &Generation,

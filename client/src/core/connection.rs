@@ -320,7 +320,8 @@ impl<T> Ready<T> {
     }
 }
 
-fn api_versions() -> ApiVersionsRequest {
+/// The first question on every connection: which versions the broker knows.
+pub(crate) fn api_versions() -> ApiVersionsRequest {
     let mut request = ApiVersionsRequest::default();
     request.client_software_name = Str::from_static("milena");
     request.client_software_version = Str::from_static(env!("CARGO_PKG_VERSION"));
@@ -328,6 +329,6 @@ fn api_versions() -> ApiVersionsRequest {
 }
 
 /// The newest version of ApiVersions itself that both sides know: 0 where the broker does not tell.
-fn newest_known(answer: &ApiVersionsResponse) -> i16 {
+pub(crate) fn newest_known(answer: &ApiVersionsResponse) -> i16 {
     Versions::new(answer).newest(Api::ApiVersions).unwrap_or(0)
 }

@@ -13,10 +13,10 @@ pub mod metadata;
 pub mod subscription;
 pub mod topic_partition;
 pub mod versions;
-mod wire_millis;
+pub(crate) mod wire_millis;
 
-mod backoff;
-mod commits;
+pub(crate) mod backoff;
+pub(crate) mod commits;
 mod committed;
 mod coordinator;
 mod fetch_budget;
@@ -33,4 +33,4 @@ pub mod recovery;
 pub(crate) mod rng;
 #[cfg(test)]
 pub(crate) mod test_support;
-mod throttle;
+pub(crate) mod throttle;

@@ -22,6 +22,9 @@ pub fn hold_back(body: &ResponseBody, version: i16) -> Duration {
         ResponseBody::Heartbeat(b) => (2, b.throttle_time_ms),
         ResponseBody::LeaveGroup(b) => (2, b.throttle_time_ms),
         ResponseBody::SyncGroup(b) => (2, b.throttle_time_ms),
+        ResponseBody::ListGroups(b) => (2, b.throttle_time_ms),
+        ResponseBody::DescribeGroups(b) => (2, b.throttle_time_ms),
+        ResponseBody::DeleteGroups(b) => (1, b.throttle_time_ms),
         ResponseBody::ApiVersions(b) => (2, b.throttle_time_ms),
         _ => return Duration::ZERO,
     };

@@ -3,6 +3,6 @@
 use std::time::Duration;
 
 /// Milliseconds in an INT32; a duration that does not fit is the longest that does.
-pub(super) fn wire_millis(duration: Duration) -> i32 {
+pub(crate) fn wire_millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }

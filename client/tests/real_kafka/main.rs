@@ -2,6 +2,7 @@
 //!
 //! Tests that leave their broker alone share one, each with topics and groups of its own.
 
+mod admin;
 mod common;
 mod failures;
 mod groups;
