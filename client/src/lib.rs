@@ -29,12 +29,13 @@ pub use config::{
     Property, Strategy, Support,
 };
 pub use consumer::{
-    Consumer, ConsumerHandle, Notice, PendingCommit, RebalanceListener, RecordStream, Wakeup,
+    Consumer, ConsumerHandle, Notice, PendingCommit, PendingRebalance, RebalanceForwarder, RebalanceListener,
+    Rebalances, RecordStream, Wakeup,
 };
 pub use core::assignors;
 pub use core::fetch_report::{FetchError, FetchNotice};
 pub use core::fetch_settings::IsolationLevel;
-pub use core::io::{OffsetAndMetadata, Offsets};
+pub use core::io::{OffsetAndMetadata, Offsets, RebalanceKind};
 pub use core::recovery::MetadataRecoveryStrategy;
 pub use core::topic_partition::TopicPartition;
 pub use delivery::CorruptRecords;

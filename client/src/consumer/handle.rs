@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::fetch_report::Place;
 use crate::core::fetching::ResetTo;
-use crate::core::io::{Answer, Command, OffsetAndMetadata, Offsets, SeekTo};
+use crate::core::io::{Answer, Command, OffsetAndMetadata, Offsets};
 use crate::core::topic_partition::TopicPartition;
 use crate::driver::Calls;
 use crate::error::Error;
@@ -18,6 +18,7 @@ use crate::error::Error;
 pub struct ConsumerHandle {
     pub(super) calls: Calls,
     pub(super) default_api_timeout: Duration,
+    pub(super) rebalance_deadline: Option<Instant>,
 }
 
 impl ConsumerHandle {
@@ -70,7 +71,7 @@ impl ConsumerHandle {
             return Err(Error::Misuse("an offset to seek to cannot be negative"));
         }
         let place = Place { offset: to.offset, leader_epoch: to.leader_epoch.unwrap_or(-1) };
-        self.calls.call(Command::Seek(partition.clone(), SeekTo::Place(place))).await.map(drop)
+        self.calls.call(Command::Seek(partition.clone(), place)).await.map(drop)
     }
 
     /// Goes on with the first record there is of these partitions; of all that are assigned, when none is given. The offset
@@ -96,16 +97,8 @@ impl ConsumerHandle {
         partitions: impl IntoIterator<Item = TopicPartition>,
         end: ResetTo,
     ) -> Result<(), Error> {
-        let mut partitions: BTreeSet<TopicPartition> = partitions.into_iter().collect();
-        if partitions.is_empty() {
-            partitions = self.assignment().await?;
-        }
-        // All are on their way before the first await.
-        let seek = |partition| self.calls.call(Command::Seek(partition, SeekTo::End(end)));
-        for answer in partitions.into_iter().map(seek).collect::<Vec<_>>() {
-            answer.await?;
-        }
-        Ok(())
+        let partitions = partitions.into_iter().collect();
+        self.calls.call(Command::SeekToEnd(partitions, end)).await.map(drop)
     }
 
     /// Returns no records of these partitions until they are [resumed](Self::resume). What has been fetched of them
@@ -125,6 +118,12 @@ impl ConsumerHandle {
             Answer::Assignment(partitions) => Ok(partitions),
             answer => unreachable!("the assignment was asked for, and {answer:?} came"),
         }
+    }
+
+    /// Until when the listener that was given this handle has to be done; after that the consumer may be out of its group.
+    /// That is when the application will have to poll again, or when `close` ends.
+    pub fn rebalance_deadline(&self) -> Option<Instant> {
+        self.rebalance_deadline
     }
 
     pub(super) fn deadline(&self) -> Instant {

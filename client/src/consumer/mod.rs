@@ -7,6 +7,7 @@ mod handle;
 mod listener;
 mod notice;
 mod positions;
+mod rebalances;
 mod rebalancing;
 mod record_stream;
 mod subscribing;
@@ -30,6 +31,7 @@ pub use committing::PendingCommit;
 pub use handle::ConsumerHandle;
 pub use listener::RebalanceListener;
 pub use notice::Notice;
+pub use rebalances::{PendingRebalance, RebalanceForwarder, Rebalances};
 pub use record_stream::RecordStream;
 pub use wakeup::Wakeup;
 
@@ -108,7 +110,11 @@ impl Consumer {
             ..DeliverySettings::default()
         };
         Consumer {
-            handle: ConsumerHandle { calls, default_api_timeout: config.default_api_timeout },
+            handle: ConsumerHandle {
+                calls,
+                default_api_timeout: config.default_api_timeout,
+                rebalance_deadline: None,
+            },
             updates,
             listening: Listening::default(),
             delivery: Delivery::new(delivery),

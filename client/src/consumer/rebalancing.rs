@@ -45,7 +45,11 @@ impl Listening {
         let Some(rebalance) = self.next.take() else { return };
         let id = rebalance.id;
         match self.listener.take() {
-            Some(listener) => self.running = Some((id, listener.call(handle.clone(), rebalance))),
+            Some(listener) => {
+                let handle =
+                    ConsumerHandle { rebalance_deadline: Some(rebalance.deadline), ..handle.clone() };
+                self.running = Some((id, listener.call(handle, rebalance)));
+            }
             None => acknowledge(handle, id),
         }
     }

@@ -163,8 +163,10 @@ pub enum Command {
         /// When to give up.
         deadline: Instant,
     },
-    /// Go on elsewhere.
-    Seek(TopicPartition, SeekTo),
+    /// Go on at this place.
+    Seek(TopicPartition, Place),
+    /// Go on at an end of the log, in all partitions that are assigned when none is given.
+    SeekToEnd(BTreeSet<TopicPartition>, ResetTo),
     /// Stop fetching, or go on.
     Pause(BTreeSet<TopicPartition>, bool),
     /// Which topics the consumer has subscribed to.
@@ -178,15 +180,6 @@ pub enum Command {
         /// When to finish at the latest.
         deadline: Instant,
     },
-}
-
-/// Where to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SeekTo {
-    /// At this place.
-    Place(Place),
-    /// At an end of the log.
-    End(ResetTo),
 }
 
 /// What came of a call that went well.

@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use milena_client::{Consumer, ConsumerHandle, Error, RebalanceListener, Strategy, TopicPartition};
+use milena_client::{
+    Consumer, ConsumerHandle, Error, RebalanceKind, RebalanceListener, Rebalances, Strategy, TopicPartition,
+};
 
-use crate::common::{PATIENCE, Seen, committed, config, poll_until, read, shared_kafka};
+use crate::common::{PATIENCE, POLL, Seen, committed, config, poll_until, read, shared_kafka};
 
 /// What a listener was told, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,4 +160,61 @@ async fn a_listener_outlives_the_polls_that_are_given_up_and_its_error_is_that_o
     let closed = consumer.close(PATIENCE).await;
     assert_eq!(closed, Err(Error::Misuse("the listener's own trouble")));
     assert_eq!(committed(kafka, "slow-hook"), [Some(10)]);
+}
+
+#[tokio::test]
+async fn rebalances_can_be_received_as_values_and_the_group_waits_for_their_acknowledgement() {
+    let kafka = shared_kafka();
+    kafka.create_topic("values", 2).unwrap();
+    kafka.fill("values", 200).unwrap();
+    let config = config(kafka, "values").enable_auto_commit(false);
+    let (listener, mut rebalances) = Rebalances::channel();
+    let mut consumer = Consumer::new(config.clone()).unwrap();
+    consumer.subscribe_with(["values"], listener).await.unwrap();
+    let mut second = None;
+    let mut read = 0;
+    let mut told = Vec::new();
+    // In one task: a poll is given up for each rebalance.
+    while told.len() < 3 {
+        tokio::select! {
+            records = consumer.poll(POLL) => {
+                read += records.unwrap().len();
+                if read == 200 && second.is_none() {
+                    let mut other = Consumer::new(config.clone()).unwrap();
+                    other.subscribe(["values"]).await.unwrap();
+                    second = Some(tokio::spawn(async move {
+                        while other.assignment().len() == 0 {
+                            other.poll(POLL).await.unwrap();
+                        }
+                        let partition = other.assignment().next().unwrap().clone();
+                        let position = other.position(&partition).await.unwrap();
+                        other.close(PATIENCE).await.unwrap();
+                        position
+                    }));
+                }
+            }
+            Some(rebalance) = rebalances.next() => {
+                told.push((rebalance.kind(), rebalance.partitions().len()));
+                if rebalance.kind() == RebalanceKind::Revoked {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    assert!(!second.as_ref().unwrap().is_finished(), "the group waits");
+                    rebalance.consumer().commit_sync().await.unwrap();
+                }
+                assert!(rebalance.acknowledge(), "in time");
+            }
+        }
+    }
+    use RebalanceKind::{Assigned, Revoked};
+    assert_eq!(told, [(Assigned, 2), (Revoked, 2), (Assigned, 1)]);
+    let mut second = second.unwrap();
+    let position = loop {
+        tokio::select! {
+            position = &mut second => break position.unwrap(),
+            records = consumer.poll(POLL) => drop(records.unwrap()),
+            Some(rebalance) = rebalances.next() => drop(rebalance),
+        }
+    };
+    assert_eq!(position, 100, "committed before it was handed over");
+    drop(rebalances);
+    consumer.close(PATIENCE).await.unwrap();
 }

@@ -3,6 +3,7 @@
 //! Tests that leave their broker alone share one, each with topics and groups of its own.
 
 mod admin;
+mod cancelling;
 mod common;
 mod failures;
 mod groups;

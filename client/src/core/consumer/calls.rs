@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::{Closing, Core, Polling, PositionAsked};
 use crate::Error;
 use crate::core::commits::{Commit, Why};
-use crate::core::io::{Action, Answer, CallId, Command, OffsetAndMetadata, Offsets, SeekTo, Update};
+use crate::core::fetching::{Place, ResetTo};
+use crate::core::io::{Action, Answer, CallId, Command, OffsetAndMetadata, Offsets, Update};
 use crate::core::topic_partition::TopicPartition;
 
 /// How long a consumer that was dropped may take to leave its group.
@@ -47,8 +48,12 @@ impl Core {
             Command::Position { partition, deadline } => {
                 self.positions_asked.push(PositionAsked { call, partition, asked: now, deadline });
             }
-            Command::Seek(partition, to) => {
-                let answer = self.seek(partition, to);
+            Command::Seek(partition, place) => {
+                let answer = self.seek(partition, place);
+                self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::SeekToEnd(partitions, end) => {
+                let answer = self.seek_to_end(partitions, end);
                 self.answer(call, answer.map(|()| Answer::Done));
             }
             Command::Pause(partitions, paused) => {
@@ -114,17 +119,33 @@ impl Core {
         }
     }
 
-    fn seek(&mut self, partition: TopicPartition, to: SeekTo) -> Result<(), Error> {
-        let is_assigned = match to {
-            SeekTo::Place(place) => self.fetching.seek(&partition, place),
-            SeekTo::End(end) => self.fetching.seek_to(&partition, end),
-        };
-        if !is_assigned {
+    fn seek(&mut self, partition: TopicPartition, place: Place) -> Result<(), Error> {
+        if !self.fetching.seek(&partition, place) {
             return Err(not_assigned(&partition));
         }
+        self.sought(partition);
+        Ok(())
+    }
+
+    fn seek_to_end(&mut self, mut partitions: BTreeSet<TopicPartition>, end: ResetTo) -> Result<(), Error> {
+        let assigned = self.owned();
+        if let Some(stranger) = partitions.difference(&assigned).next() {
+            return Err(not_assigned(stranger));
+        }
+        if partitions.is_empty() {
+            partitions = assigned;
+        }
+        for partition in partitions {
+            self.fetching.seek_to(&partition, end);
+            self.sought(partition);
+        }
+        Ok(())
+    }
+
+    /// What was fetched before the newest jump is not to be delivered.
+    fn sought(&mut self, partition: TopicPartition) {
         let epoch = self.fetching.last_position_epoch() - 1;
         self.outbox.push_back(Action::Update(Update::Sought { partition, epoch }));
-        Ok(())
     }
 
     fn pause(&mut self, partitions: BTreeSet<TopicPartition>, paused: bool) -> Result<(), Error> {
@@ -197,8 +218,12 @@ impl Core {
     /// What was delivered last may not have been processed, so nothing is committed.
     pub(super) fn abandoned(&mut self, now: Instant) {
         self.polling = None;
+        // A close that was given up goes on, but nobody is there who could be told of anything.
+        self.telling = None;
         let deadline = now + ABANDONED;
-        self.closing.get_or_insert(Closing::new(None, now, deadline));
+        let closing = self.closing.get_or_insert(Closing::new(None, now, deadline));
+        closing.is_abandoned = true;
+        closing.deadline = closing.deadline.min(deadline);
     }
 }
 

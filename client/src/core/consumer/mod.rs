@@ -105,6 +105,8 @@ struct Closing {
     call: Option<CallId>,
     asked: Instant,
     deadline: Instant,
+    /// The application has gone away.
+    is_abandoned: bool,
     /// The partitions have gone.
     handed_over: bool,
     /// The LeaveGroup is on its way.
@@ -116,7 +118,16 @@ struct Closing {
 
 impl Closing {
     fn new(call: Option<CallId>, asked: Instant, deadline: Instant) -> Self {
-        Closing { call, asked, deadline, handed_over: false, leaving: false, error: None, finished: false }
+        Closing {
+            call,
+            asked,
+            deadline,
+            is_abandoned: false,
+            handed_over: false,
+            leaving: false,
+            error: None,
+            finished: false,
+        }
     }
 }
 

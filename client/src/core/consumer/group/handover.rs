@@ -171,7 +171,8 @@ impl Core {
         self.last_rebalance.0 += 1;
         let id = self.last_rebalance;
         let deadline = self.rebalance_deadline(now);
-        self.telling = Some(id);
+        let is_abandoned = self.closing.as_ref().is_some_and(|closing| closing.is_abandoned);
+        self.telling = (!is_abandoned).then_some(id);
         let rebalance = Rebalance { id, kind, partitions, deadline };
         self.outbox.push_back(Action::Update(Update::Rebalance(rebalance)));
     }

@@ -98,6 +98,17 @@ fn a_consumer_that_is_dropped_leaves_but_does_not_commit() {
 }
 
 #[test]
+fn a_close_that_is_given_up_commits_and_leaves_without_the_listener() {
+    let mut sim = Sim::joined(config());
+    sim.has_quick_listener = false;
+    sim.close(30 * SECOND);
+    assert!(!sim.is_finished, "the listener has not answered");
+    sim.core.handle(Event::Abandoned, sim.now);
+    sim.pass_until_finished(T);
+    assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::LeaveGroup]);
+}
+
+#[test]
 fn closing_without_having_reached_anybody_ends_at_once() {
     let mut sim = Sim::new(config());
     sim.is_down = true;

@@ -22,9 +22,7 @@ use milena_protocol::{
 use crate::core::connection::ConnectionId;
 use crate::core::consumer::Core;
 use crate::core::fetching::Place;
-use crate::core::io::{
-    Action, Answer, CallId, Command, Event, Offsets, RebalanceId, RebalanceKind, SeekTo, Update,
-};
+use crate::core::io::{Action, Answer, CallId, Command, Event, Offsets, RebalanceId, RebalanceKind, Update};
 use crate::core::subscription::Interest;
 use crate::core::test_support::{T, metadata_response, partition_answer, start, topic_answer};
 use crate::core::topic_partition::TopicPartition;
@@ -166,7 +164,7 @@ impl Sim {
 
     pub fn seek(&mut self, partition: TopicPartition, offset: i64) {
         let place = Place { offset, leader_epoch: -1 };
-        let call = self.call(Command::Seek(partition, SeekTo::Place(place)));
+        let call = self.call(Command::Seek(partition, place));
         assert_eq!(self.answers[&call], Ok(Answer::Done));
     }
 
