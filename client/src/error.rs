@@ -44,6 +44,15 @@ pub enum Error {
         /// Its reason.
         code: ErrorCode,
     },
+    /// A broker refused to tell of a topic.
+    Topic {
+        /// The topic's name.
+        topic: String,
+        /// The broker's reason.
+        code: ErrorCode,
+    },
+    /// Too many lookups are under way. One that is dropped goes on until it is through, or its time is up.
+    TooManyLookups,
     /// A broker does not speak any version of an API that milena knows.
     Unsupported {
         /// The API's name.
@@ -96,8 +105,8 @@ impl Error {
             | Error::Disconnected { .. }
             | Error::Timeout { .. }
             | Error::RebalanceInProgress => true,
-            Error::Wakeup => true,
-            Error::Broker { code, .. } => code.is_retriable(),
+            Error::Wakeup | Error::TooManyLookups => true,
+            Error::Broker { code, .. } | Error::Topic { code, .. } => code.is_retriable(),
             Error::Fetch(error) => error.is_retriable(),
             Error::Records(error) => error.is_retriable(),
             _ => false,
@@ -107,7 +116,7 @@ impl Error {
     /// The broker's error code, where it is one that the broker gave.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
-            Error::Broker { code, .. } => Some(*code),
+            Error::Broker { code, .. } | Error::Topic { code, .. } => Some(*code),
             Error::RebalanceInProgress => Some(ErrorCode::REBALANCE_IN_PROGRESS),
             Error::Fenced => Some(ErrorCode::FENCED_INSTANCE_ID),
             Error::Fetch(error) => error.code(),
@@ -126,6 +135,8 @@ impl fmt::Display for Error {
             Error::Disconnected { address, cause } => write!(f, "{address}: {cause}"),
             Error::Timeout { doing, after } => write!(f, "{doing} was not done after {after:?}"),
             Error::Broker { doing, code } => write!(f, "{doing}: {code}"),
+            Error::Topic { topic, code } => write!(f, "asking about topic {topic}: {code}"),
+            Error::TooManyLookups => f.write_str("too many lookups are under way"),
             Error::Unsupported { api } => {
                 write!(f, "the broker speaks no version of {api} that milena knows")
             }

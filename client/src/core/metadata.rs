@@ -16,7 +16,7 @@ use super::recovery::{MetadataRecoveryStrategy, Recovery};
 use super::topic_partition::TopicPartition;
 
 /// From this version of the response on, leader epochs can be relied upon (KAFKA-9212).
-const RELIABLE_EPOCHS: i16 = 9;
+pub(super) const RELIABLE_EPOCHS: i16 = 9;
 
 /// How often metadata is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -423,7 +423,7 @@ impl Partition {
 }
 
 /// `None` for a broker that nobody could connect to.
-fn broker(node_id: i32, host: &Str, port: i32, rack: Option<&Str>) -> Option<Broker> {
+pub(super) fn broker(node_id: i32, host: &Str, port: i32, rack: Option<&Str>) -> Option<Broker> {
     let port = u16::try_from(port).ok().filter(|port| *port != 0)?;
     let is_usable = node_id >= 0 && !host.is_empty();
     is_usable.then(|| Broker {
