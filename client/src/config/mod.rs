@@ -15,6 +15,7 @@
 mod check;
 mod choice;
 mod error;
+mod iso_duration;
 mod names;
 mod property;
 mod refused;
@@ -152,7 +153,8 @@ properties! {
     client_rack "client.rack": String as String = "";
     /// what a broker's name stands for: all of its addresses, which are tried in turn. Both values come to that.
     client_dns_lookup "client.dns.lookup": ClientDnsLookup as ClientDnsLookup = "use_all_dns_ips";
-    /// where to start when the group has not committed an offset, or when that is out of range.
+    /// where to start when the group has not committed an offset, or when that is out of range; in a properties file
+    /// `earliest`, `latest`, `none`, or as in `by_duration:P7D` (KIP-1106).
     auto_offset_reset "auto.offset.reset": OffsetReset as OffsetReset = "latest";
     /// whether positions are committed in the background.
     enable_auto_commit "enable.auto.commit": bool as bool = "true";

@@ -74,7 +74,7 @@ fn a_bad_value_is_answered_with_what_is_expected() {
     );
     assert_eq!(
         refusal("auto.offset.reset", "smallest"),
-        "auto.offset.reset=smallest: expected earliest, latest or none"
+        "auto.offset.reset=smallest: expected earliest, latest, none or by_duration:PnDTnHnMn.nS"
     );
     assert_eq!(
         refusal("bootstrap.servers", "localhost"),
@@ -180,4 +180,23 @@ fn a_client_without_a_name_is_called_by_its_group() {
         "{one} {other}"
     );
     assert!(name(config()).starts_with("consumer-"));
+}
+
+#[test]
+fn where_to_start_is_read_and_written() {
+    let week = Duration::from_secs(7 * 86_400);
+    for (text, policy, written) in [
+        ("earliest", OffsetReset::Earliest, "earliest"),
+        ("latest", OffsetReset::Latest, "latest"),
+        ("none", OffsetReset::None, "none"),
+        ("by_duration:P7D", OffsetReset::ByDuration(week), "by_duration:PT168H"),
+    ] {
+        let mut config = config();
+        config.set("auto.offset.reset", text).unwrap();
+        assert_eq!(config.auto_offset_reset, policy);
+        assert_eq!(config.get("auto.offset.reset").as_deref(), Some(written));
+    }
+    for text in ["by_duration", "by_duration:", "by_duration:7D", "by_duration:-P7D", "P7D"] {
+        assert!(config().set("auto.offset.reset", text).is_err(), "{text}");
+    }
 }

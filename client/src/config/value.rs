@@ -1,11 +1,16 @@
 //! What the text of a property can mean: the kinds of values, each as strict as Kafka's own check.
 
+use std::fmt;
 use std::time::Duration;
 
 use milena_protocol::Str;
 
+use super::iso_duration;
 use crate::core::fetch_settings::ResetPolicy;
 use crate::core::metadata::Address;
+
+/// What a duration comes behind, in `auto.offset.reset`.
+const BY_DURATION: &str = "by_duration:";
 
 /// A kind of value that a property can have.
 pub(super) trait Value {
@@ -204,24 +209,34 @@ impl Value for AtLeastOne {
 
 impl Value for ResetPolicy {
     type Parsed = ResetPolicy;
-    const EXPECTED: &'static str = "earliest, latest or none";
+    const EXPECTED: &'static str = "earliest, latest, none or by_duration:PnDTnHnMn.nS";
 
     fn parse(text: &str) -> Option<ResetPolicy> {
         Some(match text {
             "earliest" => ResetPolicy::Earliest,
             "latest" => ResetPolicy::Latest,
             "none" => ResetPolicy::None,
-            _ => return None,
+            _ => ResetPolicy::ByDuration(iso_duration::parse(text.strip_prefix(BY_DURATION)?)?),
         })
     }
 
     fn show(value: &ResetPolicy) -> String {
-        match value {
-            ResetPolicy::Earliest => "earliest",
-            ResetPolicy::Latest => "latest",
-            ResetPolicy::None => "none",
+        value.to_string()
+    }
+}
+
+/// As the property has it.
+impl fmt::Display for ResetPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ResetPolicy::Earliest => f.write_str("earliest"),
+            ResetPolicy::Latest => f.write_str("latest"),
+            ResetPolicy::None => f.write_str("none"),
+            ResetPolicy::ByDuration(duration) => {
+                f.write_str(BY_DURATION)?;
+                iso_duration::write(*duration, f)
+            }
         }
-        .to_owned()
     }
 }
 

@@ -14,7 +14,7 @@ mod subscribing;
 mod wakeup;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use milena_protocol::Limits;
 
@@ -93,7 +93,7 @@ impl Consumer {
     /// Outside of a tokio runtime, where its task could not run.
     pub fn new(config: Config) -> Result<Self, Error> {
         let config = config.with_client_id();
-        let core = Core::new(&config, seed(), Instant::now())?;
+        let core = Core::new(&config, seed(), Instant::now(), unix_ms())?;
         // A broker may go over what was asked for by one batch (KIP-74).
         let fetch_bytes = usize::try_from(config.fetch_max_bytes).unwrap_or_default();
         let mut limits = Limits::default();
@@ -259,6 +259,12 @@ impl Consumer {
 pub(crate) fn seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)
+}
+
+/// The time of day.
+fn unix_ms() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -81,6 +81,7 @@ impl IsolationLevel {
 
 /// Where to start when there is no committed offset, or when it is out of range (`auto.offset.reset`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResetPolicy {
     /// At the first record of the log.
     Earliest,
@@ -89,6 +90,10 @@ pub enum ResetPolicy {
     Latest,
     /// Nowhere: it is an error.
     None,
+    /// At the first record that is no older than this when it is looked for, going by timestamps (`by_duration`,
+    /// KIP-1106). Where all records are older, behind the last one. (Kafka's consumer waits there until a record comes,
+    /// and has no position meanwhile.)
+    ByDuration(Duration),
 }
 
 #[cfg(test)]

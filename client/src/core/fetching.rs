@@ -25,6 +25,7 @@ pub use super::positions::ResetTo;
 use super::positions::{Phase, Positions};
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
+use super::wall_clock::WallClock;
 
 /// A request that has to go out.
 #[derive(Debug)]
@@ -67,10 +68,10 @@ enum InFlight {
 
 impl Fetching {
     /// Without partitions.
-    pub fn new(settings: FetchSettings) -> Self {
+    pub fn new(settings: FetchSettings, clock: WallClock) -> Self {
         Fetching {
             fetcher: Fetcher::new(&settings),
-            positions: Positions::new(settings),
+            positions: Positions::new(settings, clock),
             in_flight: BTreeMap::new(),
             last_token: 0,
         }

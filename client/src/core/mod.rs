@@ -15,7 +15,9 @@ pub mod partition_info;
 pub mod subscription;
 pub mod topic_partition;
 pub mod versions;
+pub mod wall_clock;
 pub(crate) mod wire_millis;
+mod wire_millis;
 
 pub(crate) mod backoff;
 pub(crate) mod commits;

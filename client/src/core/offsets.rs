@@ -27,10 +27,6 @@ const CONSUMERS_MAY_ASK: i16 = 3;
 /// The version of ListOffsets that answers with one offset.
 const ONE_OFFSET: i16 = 1;
 
-/// ListOffsets' timestamps with a meaning of their own.
-const LATEST: i64 = -1;
-const EARLIEST: i64 = -2;
-
 /// Questions under way to one broker.
 #[derive(Debug)]
 pub(super) enum Questions {
@@ -46,6 +42,14 @@ pub(super) struct Question {
     position_epoch: u64,
     leader: Leader,
     end: Option<ResetTo>,
+    /// The question of a reset by time for the end of the log, which comes first.
+    is_first: bool,
+}
+
+impl Question {
+    fn asks_for_the_end(&self) -> bool {
+        self.is_first || self.end == Some(ResetTo::Latest)
+    }
 }
 
 /// A request that has to go out.
@@ -132,12 +136,15 @@ fn ask_resets(
         let mut part = ListOffsetsPartition::default();
         part.partition_index = partition.partition;
         part.current_leader_epoch = leader.epoch;
+        let is_first = matches!(end, ResetTo::Timestamp(_)) && assigned.or_else.is_none();
         part.timestamp = match end {
-            ResetTo::Earliest => EARLIEST,
-            ResetTo::Latest => LATEST,
+            ResetTo::Earliest => ListOffsetsPartition::EARLIEST_TIMESTAMP,
+            ResetTo::Timestamp(timestamp) if !is_first => timestamp,
+            ResetTo::Latest | ResetTo::Timestamp(_) => ListOffsetsPartition::LATEST_TIMESTAMP,
         };
         request.topics.last_mut().into_iter().for_each(|topic| topic.partitions.push(part.clone()));
-        let question = Question { position_epoch: assigned.position_epoch, leader, end: Some(end) };
+        let position_epoch = assigned.position_epoch;
+        let question = Question { position_epoch, leader, end: Some(end), is_first };
         questions.insert(partition.clone(), question);
     }
     Asking {
@@ -173,7 +180,8 @@ fn ask_validations(
         part.current_leader_epoch = leader.epoch;
         part.leader_epoch = assigned.position.leader_epoch;
         request.topics.last_mut().into_iter().for_each(|topic| topic.partitions.push(part.clone()));
-        let question = Question { position_epoch: assigned.position_epoch, leader, end: None };
+        let position_epoch = assigned.position_epoch;
+        let question = Question { position_epoch, leader, end: None, is_first: false };
         questions.insert(partition.clone(), question);
     }
     Asking {
@@ -198,15 +206,27 @@ pub(super) fn handle_list_offsets(
             let partition = key(&topic.name, answer.partition_index);
             let Some((partition, question)) = questions.remove_entry(&partition) else { continue };
             let place = Place { offset: answer.offset, leader_epoch: answer.leader_epoch };
-            let is_stale = positions.get(&partition).is_some_and(
+            let place = Some(place).filter(|place| place.offset >= 0);
+            let assigned = positions.get(&partition);
+            let is_stale = assigned.is_some_and(
                 |assigned| !matches!(assigned.phase, Phase::NeedsReset(end) if Some(end) == question.end),
             );
-            match answer.error_code {
+            let or_else = assigned.and_then(|assigned| assigned.or_else);
+            let epoch = question.position_epoch;
+            match (answer.error_code, place) {
                 _ if is_stale => release(positions, &partition, question),
-                ErrorCode::NONE if answer.offset >= 0 => {
-                    positions.found(&partition, question.position_epoch, place);
+                (ErrorCode::NONE, Some(place)) => {
+                    if question.asks_for_the_end() {
+                        positions.end_found(&partition, epoch, place);
+                    }
+                    if !question.is_first {
+                        positions.found(&partition, epoch, place);
+                    }
                 }
-                error => failed(positions, metadata, &partition, question, error, now),
+                (ErrorCode::NONE, None) if or_else.is_some() => {
+                    or_else.into_iter().for_each(|end| positions.found(&partition, epoch, end));
+                }
+                (error, _) => failed(positions, metadata, &partition, question, error, now),
             }
         }
     }
@@ -260,8 +280,10 @@ fn failed(
     error: ErrorCode,
     now: Instant,
 ) {
-    // Kafka's consumer asks again whatever the error is, but for a missing authorization.
-    let is_fatal = error == ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    // Kafka's consumer asks again whatever the error is, but for a missing authorization. It also waits for records that
+    // have timestamps, in a log that has none.
+    let fatal = [ErrorCode::TOPIC_AUTHORIZATION_FAILED, ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT];
+    let is_fatal = fatal.contains(&error);
     if error != ErrorCode::UNKNOWN_LEADER_EPOCH && !is_fatal {
         metadata.request_refresh();
     }

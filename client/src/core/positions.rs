@@ -28,6 +28,7 @@ use super::fetch_report::{FetchError, FetchNotice, Place, Reports};
 use super::fetch_settings::{FetchSettings, IsolationLevel, ResetPolicy};
 use super::metadata::{Leader, Metadata};
 use super::topic_partition::TopicPartition;
+use super::wall_clock::WallClock;
 
 /// What a partition needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +44,16 @@ pub(super) enum Phase {
     Fetching,
 }
 
-/// An end of the log.
+/// A place in the log that has to be looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResetTo {
     /// The first record.
     Earliest,
     /// Behind the last record.
     Latest,
+    /// The first record that is not older than this, in milliseconds since 1970; behind the last one where all are.
+    Timestamp(i64),
 }
 
 /// A partition that the consumer has.
@@ -84,6 +88,9 @@ pub(super) struct Assigned {
     held: VecDeque<Held>,
     /// The offset that is being reset because it is out of range.
     out_of_range: Option<i64>,
+    /// The end of the log, for a reset by time that finds no record. It is asked for first: records that come between
+    /// the two questions are young enough.
+    pub(super) or_else: Option<Place>,
 }
 
 /// Records that the application does not have yet.
@@ -120,6 +127,7 @@ impl Assigned {
             log_start_offset: None,
             held: VecDeque::new(),
             out_of_range: None,
+            or_else: None,
         }
     }
 
@@ -180,6 +188,7 @@ impl Assigned {
 #[derive(Debug)]
 pub(super) struct Positions {
     settings: FetchSettings,
+    clock: WallClock,
     partitions: BTreeMap<TopicPartition, Assigned>,
     last_epoch: u64,
     /// Frames that are no longer held by a partition.
@@ -190,9 +199,10 @@ pub(super) struct Positions {
 }
 
 impl Positions {
-    pub(super) fn new(settings: FetchSettings) -> Self {
+    pub(super) fn new(settings: FetchSettings, clock: WallClock) -> Self {
         Positions {
             settings,
+            clock,
             partitions: BTreeMap::new(),
             last_epoch: 0,
             released: Vec::new(),
@@ -252,11 +262,10 @@ impl Positions {
         if assigned.phase != Phase::NeedsCommitted {
             return;
         }
-        match (place, self.settings.auto_offset_reset) {
+        match (place, reset_to(&self.settings, &self.clock, now)) {
             (Some(place), _) => self.jump(partition, place),
-            (None, ResetPolicy::Earliest) => assigned.phase = Phase::NeedsReset(ResetTo::Earliest),
-            (None, ResetPolicy::Latest) => assigned.phase = Phase::NeedsReset(ResetTo::Latest),
-            (None, ResetPolicy::None) => {
+            (None, Some(end)) => assigned.phase = Phase::NeedsReset(end),
+            (None, None) => {
                 assigned.fail(&self.settings, now);
                 self.reports.error(FetchError::NoOffset { partition: partition.clone() });
             }
@@ -293,6 +302,7 @@ impl Positions {
         assigned.blocked = false;
         assigned.batch_bytes = None;
         assigned.out_of_range = None;
+        assigned.or_else = None;
         assigned.asking = false;
         assigned.succeed();
         self.followed = None;
@@ -404,19 +414,29 @@ impl Positions {
     fn reset_by_policy(&mut self, partition: &TopicPartition, now: Instant) {
         let Some(assigned) = self.partitions.get_mut(partition) else { return };
         let offset = assigned.position.offset;
-        let end = match self.settings.auto_offset_reset {
-            ResetPolicy::Earliest => ResetTo::Earliest,
-            ResetPolicy::Latest => ResetTo::Latest,
-            ResetPolicy::None => {
-                assigned.phase = Phase::Fetching;
-                assigned.fail(&self.settings, now);
-                let partition = partition.clone();
-                return self.reports.error(FetchError::OffsetOutOfRange { partition, offset });
-            }
+        let Some(end) = reset_to(&self.settings, &self.clock, now) else {
+            assigned.phase = Phase::Fetching;
+            assigned.fail(&self.settings, now);
+            let partition = partition.clone();
+            return self.reports.error(FetchError::OffsetOutOfRange { partition, offset });
         };
         assigned.phase = Phase::NeedsReset(end);
         assigned.out_of_range = Some(offset);
         assigned.succeed();
+    }
+
+    /// The end of the log was asked for under this position epoch.
+    pub(super) fn end_found(&mut self, partition: &TopicPartition, position_epoch: u64, place: Place) {
+        let isolation_level = self.settings.isolation_level;
+        let Some(assigned) = self.current(partition, position_epoch) else { return };
+        match isolation_level {
+            IsolationLevel::ReadUncommitted => assigned.high_watermark = Some(place.offset),
+            IsolationLevel::ReadCommitted => assigned.last_stable_offset = Some(place.offset),
+        }
+        if let Phase::NeedsReset(ResetTo::Timestamp(_)) = assigned.phase {
+            assigned.or_else = Some(place);
+            assigned.asking = false;
+        }
     }
 
     /// The answer to a reset, asked under this position epoch.
@@ -513,6 +533,20 @@ impl Positions {
         if let Some(assigned) = self.partitions.get_mut(partition) {
             change(assigned, &self.settings);
         }
+    }
+}
+
+/// Where the reset policy leads; `None` where it leads nowhere.
+fn reset_to(settings: &FetchSettings, clock: &WallClock, now: Instant) -> Option<ResetTo> {
+    match settings.auto_offset_reset {
+        ResetPolicy::Earliest => Some(ResetTo::Earliest),
+        ResetPolicy::Latest => Some(ResetTo::Latest),
+        ResetPolicy::ByDuration(duration) => {
+            let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+            // Negative timestamps mean something else on the wire.
+            Some(ResetTo::Timestamp(clock.unix_ms(now).saturating_sub(ms).max(0)))
+        }
+        ResetPolicy::None => None,
     }
 }
 

@@ -35,6 +35,7 @@ use super::network::{Failure, Network, Peer};
 use super::rng::Rng;
 use super::subscription::Subscription;
 use super::topic_partition::TopicPartition;
+use super::wall_clock::WallClock;
 use crate::{Config, ConfigError, Error};
 use group::{Group, Handover, Unsubscribing};
 
@@ -132,11 +133,12 @@ impl Closing {
 }
 
 impl Core {
-    /// A consumer that does nothing yet. All that is random in it comes from `seed`.
+    /// A consumer that does nothing yet. All that is random in it comes from `seed`; `now` is `unix_ms` milliseconds since
+    /// 1970.
     ///
     /// # Errors
     /// When properties contradict each other.
-    pub fn new(config: &Config, seed: u64, now: Instant) -> Result<Self, ConfigError> {
+    pub fn new(config: &Config, seed: u64, now: Instant, unix_ms: i64) -> Result<Self, ConfigError> {
         config.check()?;
         let mut rng = Rng::new(seed);
         let network = Network::new(config.connection_settings(), Rng::new(rng.next_u64()));
@@ -148,7 +150,7 @@ impl Core {
             network,
             metadata: Metadata::new(config.bootstrap_servers.clone(), config.metadata_settings()),
             covered: BTreeSet::new(),
-            fetching: Fetching::new(config.fetch_settings()),
+            fetching: Fetching::new(config.fetch_settings(), WallClock::new(now, unix_ms)),
             group: Group::new(config, now),
             subscription: Subscription::new(config.exclude_internal_topics),
             unsubscribing: None,

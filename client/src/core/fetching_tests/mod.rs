@@ -25,9 +25,12 @@ use super::metadata::{Metadata, MetadataSettings};
 use super::test_support::{self, T, metadata_response, partition_answer, topic_answer};
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
+use super::wall_clock::WallClock;
 
 const ID: Uuid = Uuid([1; 16]);
 const SESSION: i32 = 77;
+/// The time of day at the start.
+const UNIX_MS: i64 = 1_800_000_000_000;
 /// The epoch of every leader at the start.
 const EPOCH: i32 = 5;
 
@@ -65,7 +68,7 @@ impl Rig {
     fn new(partitions: i32, settings: FetchSettings) -> Rig {
         let now = test_support::start();
         let mut rig = Rig {
-            fetching: Fetching::new(settings),
+            fetching: Fetching::new(settings, WallClock::new(now, UNIX_MS)),
             metadata: Metadata::new(Vec::new(), MetadataSettings::default()),
             now,
             versions: Newest([Api::Fetch, Api::ListOffsets, Api::OffsetForLeaderEpoch].map(newest).into()),

@@ -43,6 +43,94 @@ fn t5_without_a_committed_offset_the_policy_decides() {
     }
 }
 
+/// A consumer that starts with what is at most an hour old, and its two questions for the offset: they are answered with
+/// the end of the log, and with what is found by time.
+fn by_duration(isolation_level: IsolationLevel, end: i64, found_at: i64) -> Rig {
+    let hour = std::time::Duration::from_secs(3_600);
+    let settings = FetchSettings { isolation_level, ..policy(ResetPolicy::ByDuration(hour)) };
+    let mut rig = Rig::new(1, settings);
+    rig.pass(5_000);
+    rig.fetching.set_committed(&tp(0), None, rig.now);
+    let question = rig.request();
+    assert_eq!(list_offsets(&question), (0, EPOCH, -1), "the end first");
+    rig.pass(700);
+    rig.answer(&question, found(0, end, EPOCH));
+    let question = rig.request();
+    // From when the reset began, however long it takes.
+    assert_eq!(list_offsets(&question), (0, EPOCH, UNIX_MS + 5_000 - 3_600_000));
+    rig.answer(&question, found(0, found_at, EPOCH));
+    rig
+}
+
+#[test]
+fn by_duration_the_first_record_that_is_young_enough_is_read_first() {
+    let mut rig = by_duration(IsolationLevel::ReadUncommitted, 100, 33);
+    assert_eq!(asked(&rig.request()), [(0, 33)]);
+    assert_eq!(rig.fetching.lag(&tp(0)), Some(67));
+    let mut rig = by_duration(IsolationLevel::ReadCommitted, 90, 33);
+    assert_eq!(asked(&rig.request()), [(0, 33)]);
+    assert_eq!(rig.fetching.lag(&tp(0)), Some(57));
+}
+
+#[test]
+fn a23_by_duration_with_old_records_only_what_comes_meanwhile_is_read() {
+    // The end is from before the search, so that a record in between is not skipped.
+    let mut rig = by_duration(IsolationLevel::ReadUncommitted, 100, -1);
+    assert_eq!(asked(&rig.request()), [(0, 100)]);
+    assert_eq!(rig.fetching.lag(&tp(0)), Some(0));
+}
+
+#[test]
+fn by_duration_no_time_before_1970_is_asked_for() {
+    let mut rig = Rig::new(1, policy(ResetPolicy::ByDuration(std::time::Duration::MAX)));
+    rig.fetching.set_committed(&tp(0), None, rig.now);
+    let question = rig.request();
+    rig.answer(&question, found(0, 7, EPOCH));
+    assert_eq!(list_offsets(&rig.request()), (0, EPOCH, 0));
+}
+
+#[test]
+fn by_duration_a_question_that_failed_is_asked_again_and_one_without_answer_has_no_position() {
+    let mut rig = Rig::new(1, policy(ResetPolicy::ByDuration(std::time::Duration::ZERO)));
+    rig.fetching.set_committed(&tp(0), None, rig.now);
+    let asked_at = UNIX_MS;
+    for (expected, answer) in [
+        (-1, not_found(0, ErrorCode::NOT_LEADER_OR_FOLLOWER)),
+        (-1, found(0, 100, EPOCH)),
+        (asked_at, not_found(0, ErrorCode::OFFSET_NOT_AVAILABLE)),
+        (asked_at, found(0, 50, EPOCH)),
+    ] {
+        assert_eq!(rig.fetching.position(&tp(0)), None);
+        let question = rig.request();
+        assert_eq!(list_offsets(&question), (0, EPOCH, expected));
+        rig.answer(&question, answer);
+        rig.pass(1_000);
+    }
+    assert_eq!(rig.fetching.position(&tp(0)), Some(place(50, EPOCH)));
+}
+
+#[test]
+fn by_duration_a_log_without_timestamps_is_an_error() {
+    let mut rig = Rig::new(1, policy(ResetPolicy::ByDuration(std::time::Duration::ZERO)));
+    rig.fetching.set_committed(&tp(0), None, rig.now);
+    let question = rig.request();
+    rig.answer(&question, found(0, 100, EPOCH));
+    let question = rig.request();
+    rig.answer(&question, not_found(0, ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT));
+    let error = rig.fetching.next_error().unwrap();
+    assert_eq!(error.to_string(), "looking up an offset of t-0: UNSUPPORTED_FOR_MESSAGE_FORMAT (43)");
+}
+
+#[test]
+fn a_reset_to_the_end_knows_the_lag() {
+    let mut rig = Rig::new(1, policy(ResetPolicy::Latest));
+    rig.fetching.set_committed(&tp(0), None, rig.now);
+    let question = rig.request();
+    assert_eq!(rig.fetching.lag(&tp(0)), None);
+    rig.answer(&question, found(0, 33, EPOCH));
+    assert_eq!(rig.fetching.lag(&tp(0)), Some(0));
+}
+
 #[test]
 fn a4_an_offset_of_minus_1_is_nothing_committed() {
     let mut rig = Rig::new(1, policy(ResetPolicy::Earliest));

@@ -28,6 +28,8 @@ use crate::core::test_support::{T, metadata_response, partition_answer, start, t
 use crate::core::topic_partition::TopicPartition;
 use crate::{Config, Error};
 
+/// The time of day at the start.
+pub const UNIX_MS: i64 = 1_800_000_000_000;
 const FETCH_TAKES: Duration = Duration::from_millis(500);
 
 /// What the broker answers instead.
@@ -86,7 +88,7 @@ impl Sim {
     pub fn new(config: Config) -> Self {
         let now = start();
         Sim {
-            core: Core::new(&config, 1, now).unwrap(),
+            core: Core::new(&config, 1, now, UNIX_MS).unwrap(),
             start: now,
             now,
             topics: [("t".to_owned(), 2)].into(),

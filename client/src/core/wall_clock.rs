@@ -1,0 +1,41 @@
+//! The time of day, for a core that has no clock: one pair of times, told at the start, from which the rest follows.
+
+use std::time::Instant;
+
+/// What the wall clock showed at a moment of the monotonic one.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    moment: Instant,
+    unix_ms: i64,
+}
+
+impl WallClock {
+    /// At `moment` it was `unix_ms` milliseconds since 1970.
+    pub fn new(moment: Instant, unix_ms: i64) -> Self {
+        WallClock { moment, unix_ms }
+    }
+
+    /// The milliseconds since 1970 at `moment`.
+    pub fn unix_ms(&self, moment: Instant) -> i64 {
+        let ms = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        match moment.checked_duration_since(self.moment) {
+            Some(later) => self.unix_ms.saturating_add(ms(later)),
+            None => self.unix_ms.saturating_sub(ms(self.moment - moment)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::test_support::{T, start};
+
+    #[test]
+    fn time_goes_on_from_what_was_told() {
+        let now = start();
+        let clock = WallClock::new(now, 1_000_000);
+        assert_eq!(clock.unix_ms(now), 1_000_000);
+        assert_eq!(clock.unix_ms(now + 1_500 * T), 1_001_500);
+        assert_eq!(clock.unix_ms(now - 500 * T), 999_500);
+    }
+}
