@@ -170,6 +170,30 @@ impl Fetching {
         self.positions.lag(partition)
     }
 
+    /// Asks for the end of a partition's log, where it is not known, so that there is a [`lag`](Self::lag) before the first
+    /// records come.
+    pub fn want_lag(&mut self, partition: &TopicPartition) {
+        self.positions.want_lag(partition);
+    }
+
+    /// Offsets that the reset policy has found since the last call, in partitions of which nothing was committed. To commit
+    /// them makes the next start begin where this one did: `latest` would skip what comes between the two. None of
+    /// partitions where the first record counts, nor where the application sought meanwhile.
+    pub fn take_pinned(&mut self) -> BTreeMap<TopicPartition, Place> {
+        self.positions.take_pinned()
+    }
+
+    /// Such an offset could not be committed: [`take_pinned`](Self::take_pinned) tells it again, as long as the partition is
+    /// assigned.
+    pub fn pin(&mut self, partition: &TopicPartition, place: Place) {
+        self.positions.pin(partition, place);
+    }
+
+    /// The application has committed an offset of its own: the one that the reset policy finds is not to replace it.
+    pub fn unpin(&mut self, partition: &TopicPartition) {
+        self.positions.unpin(partition);
+    }
+
     /// The position epoch of a partition: what is fetched for its position carries this number. After a seek, whatever
     /// carries a lower one is out of date. `None` when the partition is not assigned.
     pub fn position_epoch(&self, partition: &TopicPartition) -> Option<u64> {
@@ -253,6 +277,13 @@ impl Fetching {
                 Ok(ResponseBody::OffsetForLeaderEpoch(response)),
             ) => {
                 offsets::handle_epochs(questions, &response, positions, metadata, now);
+            }
+            (Some(InFlight::Offsets(Questions::Ends(questions))), answer) => {
+                let answer = match &answer {
+                    Ok(ResponseBody::ListOffsets(response)) => Some(response),
+                    _ => None,
+                };
+                offsets::handle_ends(questions, answer, positions, metadata, now);
             }
             (
                 Some(InFlight::Offsets(Questions::Resets(questions) | Questions::Validations(questions))),

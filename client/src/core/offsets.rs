@@ -4,7 +4,7 @@
 //! Questions go to the leader of each partition, one request for all that one broker leads. A partition that is not
 //! answered, or with an error, is asked again after its back-off, with the leader and the epoch that are known then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use milena_protocol::messages::list_offsets::{
@@ -16,8 +16,9 @@ use milena_protocol::messages::offset_for_leader_epoch::{
 use milena_protocol::{Api, ErrorCode, RequestBody, Str};
 
 use super::fetch_report::{FetchError, Place};
+use super::fetch_settings::FetchSettings;
 use super::metadata::{Leader, Metadata};
-use super::positions::{Phase, Positions, ResetTo};
+use super::positions::{EndQuestion, Phase, Positions, ResetTo};
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
 use super::wire_millis::wire_millis;
@@ -34,6 +35,8 @@ pub(super) enum Questions {
     Resets(BTreeMap<TopicPartition, Question>),
     /// Where the position's leader epoch ends.
     Validations(BTreeMap<TopicPartition, Question>),
+    /// Where the log ends, for the lag alone.
+    Ends(BTreeSet<TopicPartition>),
 }
 
 /// The position that a question is about, and the leader that it was put to.
@@ -68,28 +71,32 @@ pub(super) fn next_request(
     now: Instant,
     can_send: &mut impl FnMut(i32) -> Option<Versions>,
 ) -> Option<Asking> {
-    let mut by_node: BTreeMap<i32, (Vec<TopicPartition>, Vec<TopicPartition>)> = BTreeMap::new();
+    let mut by_node: BTreeMap<i32, Wanted> = BTreeMap::new();
     for (partition, assigned) in positions.iter() {
-        if assigned.asking || !assigned.may_try(now) {
+        let may_ask = !assigned.asking && assigned.may_try(now);
+        let is_reset = matches!(assigned.phase, Phase::NeedsReset(_)) && may_ask;
+        let is_validation = matches!(assigned.phase, Phase::NeedsValidation { .. }) && may_ask;
+        let wants_end = assigned.wants_end(now);
+        if !is_reset && !is_validation && !wants_end {
             continue;
         }
-        let is_reset = match assigned.phase {
-            Phase::NeedsReset(_) => true,
-            Phase::NeedsValidation { .. } => false,
-            Phase::NeedsCommitted | Phase::Fetching => continue,
+        let Some(leader) = metadata.leader(partition) else {
+            metadata.request_refresh();
+            continue;
         };
-        match metadata.leader(partition) {
-            Some(leader) => {
-                let (resets, validations) = by_node.entry(leader.node_id).or_default();
-                if is_reset { resets } else { validations }.push(partition.clone());
-            }
-            None => metadata.request_refresh(),
-        }
+        let wanted = by_node.entry(leader.node_id).or_default();
+        let lists = [
+            (is_reset, &mut wanted.resets),
+            (is_validation, &mut wanted.validations),
+            (wants_end, &mut wanted.ends),
+        ];
+        lists.into_iter().filter(|(is_wanted, _)| *is_wanted).for_each(|(_, l)| l.push(partition.clone()));
     }
-    for (node_id, (resets, validations)) in by_node {
+    for (node_id, Wanted { resets, validations, ends }) in by_node {
         let Some(versions) = can_send(node_id) else { continue };
+        let list_offsets = versions.newest(Api::ListOffsets).filter(|version| *version >= ONE_OFFSET);
         if !resets.is_empty() {
-            match versions.newest(Api::ListOffsets).filter(|version| *version >= ONE_OFFSET) {
+            match list_offsets {
                 Some(version) => return Some(ask_resets(positions, metadata, node_id, version, &resets)),
                 None => resets.into_iter().for_each(|partition| {
                     positions.fail(&partition, now);
@@ -107,8 +114,41 @@ pub(super) fn next_request(
                 None => validations.iter().for_each(|p| positions.validation_is_impossible(p, now)),
             }
         }
+        if let Some(version) = list_offsets.filter(|_| !ends.is_empty()) {
+            return Some(ask_ends(positions, metadata, node_id, version, &ends));
+        }
     }
     None
+}
+
+/// What one broker is to be asked about.
+#[derive(Default)]
+struct Wanted {
+    resets: Vec<TopicPartition>,
+    validations: Vec<TopicPartition>,
+    ends: Vec<TopicPartition>,
+}
+
+/// A request for offsets that lists nothing yet.
+fn list_offsets(settings: &FetchSettings) -> ListOffsetsRequest {
+    let mut request = ListOffsetsRequest::default();
+    request.replica_id = -1;
+    request.isolation_level = settings.isolation_level.code();
+    request.timeout_ms = wire_millis(settings.request_timeout);
+    request
+}
+
+fn list(request: &mut ListOffsetsRequest, partition: &TopicPartition, leader: Leader, timestamp: i64) {
+    if request.topics.last().is_none_or(|topic| topic.name != partition.topic) {
+        let mut topic = ListOffsetsTopic::default();
+        topic.name = partition.topic.clone();
+        request.topics.push(topic);
+    }
+    let mut entry = ListOffsetsPartition::default();
+    entry.partition_index = partition.partition;
+    entry.current_leader_epoch = leader.epoch;
+    entry.timestamp = timestamp;
+    request.topics.last_mut().into_iter().for_each(|topic| topic.partitions.push(entry.clone()));
 }
 
 fn ask_resets(
@@ -118,31 +158,20 @@ fn ask_resets(
     api_version: i16,
     partitions: &[TopicPartition],
 ) -> Asking {
-    let mut request = ListOffsetsRequest::default();
-    request.replica_id = -1;
-    request.isolation_level = positions.settings().isolation_level.code();
-    request.timeout_ms = wire_millis(positions.settings().request_timeout);
+    let mut request = list_offsets(positions.settings());
     let mut questions = BTreeMap::new();
     for partition in partitions {
         let Some(leader) = metadata.leader(partition) else { continue };
         let Some(assigned) = positions.get_mut(partition) else { continue };
         let Phase::NeedsReset(end) = assigned.phase else { continue };
         assigned.asking = true;
-        if request.topics.last().is_none_or(|topic| topic.name != partition.topic) {
-            let mut topic = ListOffsetsTopic::default();
-            topic.name = partition.topic.clone();
-            request.topics.push(topic);
-        }
-        let mut part = ListOffsetsPartition::default();
-        part.partition_index = partition.partition;
-        part.current_leader_epoch = leader.epoch;
         let is_first = matches!(end, ResetTo::Timestamp(_)) && assigned.or_else.is_none();
-        part.timestamp = match end {
+        let timestamp = match end {
             ResetTo::Earliest => ListOffsetsPartition::EARLIEST_TIMESTAMP,
             ResetTo::Timestamp(timestamp) if !is_first => timestamp,
             ResetTo::Latest | ResetTo::Timestamp(_) => ListOffsetsPartition::LATEST_TIMESTAMP,
         };
-        request.topics.last_mut().into_iter().for_each(|topic| topic.partitions.push(part.clone()));
+        list(&mut request, partition, leader, timestamp);
         let position_epoch = assigned.position_epoch;
         let question = Question { position_epoch, leader, end: Some(end), is_first };
         questions.insert(partition.clone(), question);
@@ -153,6 +182,31 @@ fn ask_resets(
         api_version,
         body: RequestBody::ListOffsets(request),
         questions: Questions::Resets(questions),
+    }
+}
+
+fn ask_ends(
+    positions: &mut Positions,
+    metadata: &Metadata,
+    node_id: i32,
+    api_version: i16,
+    partitions: &[TopicPartition],
+) -> Asking {
+    let mut request = list_offsets(positions.settings());
+    let mut asked = BTreeSet::new();
+    for partition in partitions {
+        let Some(leader) = metadata.leader(partition) else { continue };
+        let Some(assigned) = positions.get_mut(partition) else { continue };
+        assigned.end = EndQuestion::Asked;
+        list(&mut request, partition, leader, ListOffsetsPartition::LATEST_TIMESTAMP);
+        asked.insert(partition.clone());
+    }
+    Asking {
+        node_id,
+        api: Api::ListOffsets,
+        api_version,
+        body: RequestBody::ListOffsets(request),
+        questions: Questions::Ends(asked),
     }
 }
 
@@ -231,6 +285,29 @@ pub(super) fn handle_list_offsets(
         }
     }
     unanswered(questions, positions, metadata, now);
+}
+
+/// The answer to [`Questions::Ends`]; `None`: there is none.
+pub(super) fn handle_ends(
+    mut asked: BTreeSet<TopicPartition>,
+    response: Option<&ListOffsetsResponse>,
+    positions: &mut Positions,
+    metadata: &mut Metadata,
+    now: Instant,
+) {
+    for topic in response.into_iter().flat_map(|response| &response.topics) {
+        for answer in &topic.partitions {
+            let partition = key(&topic.name, answer.partition_index);
+            let is_found = answer.error_code.is_none() && answer.offset >= 0;
+            if is_found && asked.remove(&partition) {
+                positions.lag_answered(&partition, Some(answer.offset), now);
+            }
+        }
+    }
+    for partition in asked {
+        metadata.request_refresh();
+        positions.lag_answered(&partition, None, now);
+    }
 }
 
 /// The answer to [`Questions::Validations`].

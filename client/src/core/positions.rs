@@ -91,6 +91,19 @@ pub(super) struct Assigned {
     /// The end of the log, for a reset by time that finds no record. It is asked for first: records that come between
     /// the two questions are young enough.
     pub(super) or_else: Option<Place>,
+    /// Nothing was committed, and the offset that the reset finds is to be.
+    pin: bool,
+    /// The question for the end of the log that the application asks about.
+    pub(super) end: EndQuestion,
+}
+
+/// Whether the end of the log is asked for, to know the lag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndQuestion {
+    No,
+    /// To be asked; not before this time, if there is one.
+    Due(Option<Instant>),
+    Asked,
 }
 
 /// Records that the application does not have yet.
@@ -128,6 +141,8 @@ impl Assigned {
             held: VecDeque::new(),
             out_of_range: None,
             or_else: None,
+            pin: false,
+            end: EndQuestion::No,
         }
     }
 
@@ -143,7 +158,24 @@ impl Assigned {
 
     /// The end of a back-off that is still on.
     pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
-        self.retry_at.filter(|at| *at > now)
+        let end = match self.end {
+            EndQuestion::Due(at) => at,
+            EndQuestion::No | EndQuestion::Asked => None,
+        };
+        self.retry_at.into_iter().chain(end).filter(|at| *at > now).min()
+    }
+
+    /// Whether the end of the log is to be asked for now.
+    pub(super) fn wants_end(&self, now: Instant) -> bool {
+        matches!(self.end, EndQuestion::Due(at) if at.is_none_or(|at| at <= now))
+    }
+
+    /// What ListOffsets calls the latest offset.
+    fn learn_end(&mut self, end: i64, isolation_level: IsolationLevel) {
+        match isolation_level {
+            IsolationLevel::ReadUncommitted => self.high_watermark = Some(end),
+            IsolationLevel::ReadCommitted => self.last_stable_offset = Some(end),
+        }
     }
 
     /// The replica to read from instead of the leader, if there is one.
@@ -190,6 +222,8 @@ pub(super) struct Positions {
     settings: FetchSettings,
     clock: WallClock,
     partitions: BTreeMap<TopicPartition, Assigned>,
+    /// Offsets that a reset has found where nothing was committed.
+    pinned: BTreeMap<TopicPartition, Place>,
     last_epoch: u64,
     /// Frames that are no longer held by a partition.
     released: Vec<u64>,
@@ -204,6 +238,7 @@ impl Positions {
             settings,
             clock,
             partitions: BTreeMap::new(),
+            pinned: BTreeMap::new(),
             last_epoch: 0,
             released: Vec::new(),
             followed: None,
@@ -244,6 +279,7 @@ impl Positions {
             if !stays {
                 self.released.extend(state.held.iter().map(|held| held.frame));
                 self.reports.forget_error(partition);
+                self.pinned.remove(partition);
             }
             stays
         });
@@ -264,7 +300,11 @@ impl Positions {
         }
         match (place, reset_to(&self.settings, &self.clock, now)) {
             (Some(place), _) => self.jump(partition, place),
-            (None, Some(end)) => assigned.phase = Phase::NeedsReset(end),
+            (None, Some(end)) => {
+                assigned.phase = Phase::NeedsReset(end);
+                // The same policy would lead elsewhere the next time; the first record stays the first.
+                assigned.pin = end != ResetTo::Earliest;
+            }
             (None, None) => {
                 assigned.fail(&self.settings, now);
                 self.reports.error(FetchError::NoOffset { partition: partition.clone() });
@@ -303,6 +343,8 @@ impl Positions {
         assigned.batch_bytes = None;
         assigned.out_of_range = None;
         assigned.or_else = None;
+        assigned.pin = false;
+        self.pinned.remove(partition);
         assigned.asking = false;
         assigned.succeed();
         self.followed = None;
@@ -338,11 +380,16 @@ impl Positions {
     /// How many records are left to deliver; `None` while the end of the log is not known.
     pub(super) fn lag(&self, partition: &TopicPartition) -> Option<i64> {
         let assigned = self.partitions.get(partition).filter(|assigned| assigned.has_position())?;
-        let end = match self.settings.isolation_level {
+        Some(self.end(partition)?.saturating_sub(assigned.position.offset).max(0))
+    }
+
+    /// Where the log ends for this consumer, as far as that is known.
+    fn end(&self, partition: &TopicPartition) -> Option<i64> {
+        let assigned = self.partitions.get(partition)?;
+        match self.settings.isolation_level {
             IsolationLevel::ReadCommitted => assigned.last_stable_offset.or(assigned.high_watermark),
             IsolationLevel::ReadUncommitted => assigned.high_watermark,
-        };
-        Some(end?.saturating_sub(assigned.position.offset).max(0))
+        }
     }
 
     /// Compares every position with who leads its partition now: a position may have to be checked, or be worthless.
@@ -429,10 +476,7 @@ impl Positions {
     pub(super) fn end_found(&mut self, partition: &TopicPartition, position_epoch: u64, place: Place) {
         let isolation_level = self.settings.isolation_level;
         let Some(assigned) = self.current(partition, position_epoch) else { return };
-        match isolation_level {
-            IsolationLevel::ReadUncommitted => assigned.high_watermark = Some(place.offset),
-            IsolationLevel::ReadCommitted => assigned.last_stable_offset = Some(place.offset),
-        }
+        assigned.learn_end(place.offset, isolation_level);
         if let Phase::NeedsReset(ResetTo::Timestamp(_)) = assigned.phase {
             assigned.or_else = Some(place);
             assigned.asking = false;
@@ -446,10 +490,60 @@ impl Positions {
         if !matches!(assigned.phase, Phase::NeedsReset(_)) {
             return;
         }
-        let (from, to) = (assigned.out_of_range, place.offset);
+        let (from, to, pin) = (assigned.out_of_range, place.offset, assigned.pin);
         self.jump(partition, place);
+        if pin {
+            self.pin(partition, place);
+        }
         if let Some(from) = from {
             self.reports.notice(FetchNotice::Reset { partition: partition.clone(), from, to });
+        }
+    }
+
+    /// That offset of a partition is to be committed, unless the application goes elsewhere before.
+    pub(super) fn pin(&mut self, partition: &TopicPartition, place: Place) {
+        if let Some((partition, _)) = self.partitions.get_key_value(partition) {
+            self.pinned.insert(partition.clone(), place);
+        }
+    }
+
+    /// The application has committed something else.
+    pub(super) fn unpin(&mut self, partition: &TopicPartition) {
+        self.pinned.remove(partition);
+        if let Some(assigned) = self.partitions.get_mut(partition) {
+            assigned.pin = false;
+        }
+    }
+
+    pub(super) fn take_pinned(&mut self) -> BTreeMap<TopicPartition, Place> {
+        std::mem::take(&mut self.pinned)
+    }
+
+    /// The lag of a partition is wanted. Where the end of its log is not known it is asked for.
+    pub(super) fn want_lag(&mut self, partition: &TopicPartition) {
+        let knows_end = self.end(partition).is_some();
+        if let Some(assigned) = self.partitions.get_mut(partition)
+            && assigned.end == EndQuestion::No
+            && !knows_end
+        {
+            assigned.end = EndQuestion::Due(None);
+        }
+    }
+
+    /// The end of the log, if the question for it was answered.
+    pub(super) fn lag_answered(&mut self, partition: &TopicPartition, end: Option<i64>, now: Instant) {
+        let knows_end = self.end(partition).is_some();
+        let (isolation_level, wait) = (self.settings.isolation_level, self.settings.retry_backoff_max);
+        let Some(assigned) = self.partitions.get_mut(partition) else { return };
+        if assigned.end != EndQuestion::Asked {
+            return;
+        }
+        assigned.end = EndQuestion::No;
+        match end {
+            // What a Fetch has told meanwhile is newer.
+            _ if knows_end => {}
+            Some(end) => assigned.learn_end(end, isolation_level),
+            None => assigned.end = EndQuestion::Due(Some(now + wait)),
         }
     }
 

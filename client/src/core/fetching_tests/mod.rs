@@ -1,7 +1,9 @@
 //! Stories about the fetch side as a whole: hand-built answers of brokers, a virtual clock.
 
 mod errors;
+mod lag;
 mod offsets;
+mod pins;
 mod records;
 mod simulation;
 
