@@ -36,6 +36,8 @@ pub use core::assignors;
 pub use core::fetch_report::{FetchError, FetchNotice};
 pub use core::fetch_settings::IsolationLevel;
 pub use core::io::{OffsetAndMetadata, Offsets, RebalanceKind};
+pub use core::lookups::OffsetAndTimestamp;
+pub use core::partition_info::{Node, PartitionInfo};
 pub use core::recovery::MetadataRecoveryStrategy;
 pub use core::topic_partition::TopicPartition;
 pub use delivery::CorruptRecords;

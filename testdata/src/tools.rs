@@ -91,6 +91,23 @@ impl Kafka {
         run(&mut command, "Filler").map(|_| ())
     }
 
+    /// Writes records in a transaction to one partition, with values such as `commit-0`; `end` is `commit`, `abort`, or
+    /// `open` for a transaction that stays so for ten minutes. A transaction of the same id that is still open is aborted.
+    pub fn transaction(
+        &self,
+        id: &str,
+        topic: &str,
+        partition: i32,
+        records: u32,
+        end: &str,
+    ) -> Result<(), Error> {
+        let source = crate::folder().join("launcher/Transactor.java");
+        let mut command = self.java(&source.display().to_string());
+        let (partition, records) = (partition.to_string(), records.to_string());
+        command.args([&self.bootstrap(), id, topic, &partition, &records, end]);
+        run(&mut command, "Transactor").map(|_| ())
+    }
+
     /// The offsets that a group has committed, by topic and partition.
     pub fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>, Error> {
         let table = self.tool(GROUPS, &["--describe", "--group", group, "--offsets"])?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Config;
 use crate::core::connection::ConnectionSettings;
 use crate::core::fetch_settings::FetchSettings;
+use crate::core::lookups::LookupSettings;
 use crate::core::metadata::MetadataSettings;
 use crate::driver::SocketSettings;
 
@@ -72,6 +73,16 @@ impl Config {
             retry_backoff_max: self.retry_backoff_max,
             request_timeout: self.request_timeout,
             ..FetchSettings::default()
+        }
+    }
+
+    pub(crate) fn lookup_settings(&self) -> LookupSettings {
+        LookupSettings {
+            isolation_level: self.isolation_level,
+            request_timeout: self.request_timeout,
+            retry_backoff: self.retry_backoff,
+            retry_backoff_max: self.retry_backoff_max,
+            allow_auto_create_topics: self.allow_auto_create_topics,
         }
     }
 

@@ -5,6 +5,7 @@ mod committing;
 pub(crate) mod fake_core;
 mod handle;
 mod listener;
+mod lookups;
 mod notice;
 mod positions;
 mod rebalances;

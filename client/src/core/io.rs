@@ -9,6 +9,7 @@ use super::completed_fetch::{CompletedFetch, Consumed};
 use super::connection::ConnectionId;
 use super::fetch_report::{FetchNotice, Place};
 use super::fetching::ResetTo;
+use super::lookups::{Found, Question};
 use super::metadata::Address;
 use super::subscription::Interest;
 use super::topic_partition::TopicPartition;
@@ -173,6 +174,13 @@ pub enum Command {
     Subscription,
     /// Which partitions the consumer has.
     Assignment,
+    /// Offsets, ends of partitions, or topics; assigned or not.
+    LookUp {
+        /// Which.
+        question: Question,
+        /// When to give up.
+        deadline: Instant,
+    },
     /// How many records are left, of each assigned partition.
     Lags,
     /// Commit if that is automatic, leave the group, and finish.
@@ -193,6 +201,8 @@ pub enum Answer {
     Position(i64),
     /// The topics.
     Subscription(BTreeSet<Str>),
+    /// What was looked up.
+    Found(Found),
     /// The partitions.
     Assignment(BTreeSet<TopicPartition>),
     /// What is left of each partition; `None` where that is not known yet.

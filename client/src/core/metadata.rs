@@ -333,6 +333,16 @@ impl Metadata {
         Ok(())
     }
 
+    /// Takes in what an answer to somebody else's question says of the brokers. Of topics and of when to ask again nothing
+    /// changes.
+    pub(super) fn learn_brokers(&mut self, response: &MetadataResponse, now: Instant) {
+        if response.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
+            self.rebootstrap(now);
+        } else if response.error_code.is_none() && !response.brokers.is_empty() {
+            self.revision += u64::from(self.update_brokers(response));
+        }
+    }
+
     fn update_brokers(&mut self, response: &MetadataResponse) -> bool {
         let found = response.brokers.iter();
         let brokers: BTreeMap<i32, Broker> = found

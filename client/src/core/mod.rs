@@ -17,7 +17,6 @@ pub mod topic_partition;
 pub mod versions;
 pub mod wall_clock;
 pub(crate) mod wire_millis;
-mod wire_millis;
 
 pub(crate) mod backoff;
 pub(crate) mod commits;

@@ -8,6 +8,7 @@ mod common;
 mod failures;
 mod groups;
 mod listeners;
+mod lookups;
 mod offsets;
 mod streams;
 mod subscribing;

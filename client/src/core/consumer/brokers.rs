@@ -108,7 +108,7 @@ impl Core {
     }
 
     /// Brokers are known by now, so these connections have done their work.
-    fn close_bootstrap(&mut self) {
+    pub(super) fn close_bootstrap(&mut self) {
         let is_done = |peer: &Peer| matches!(peer, Peer::Bootstrap(_)) && self.network.in_flight(*peer) == 0;
         let done: Vec<Peer> = self.network.peers().filter(is_done).collect();
         done.into_iter().for_each(|peer| self.network.close(peer));
@@ -188,16 +188,22 @@ impl Core {
             self.send_outgoing(outgoing, now);
         }
         for node_id in to_open {
-            let Some(address) = self.metadata.broker(node_id).map(|broker| broker.address.clone()) else {
-                continue;
-            };
-            let peer = Peer::Node(node_id);
-            if !self.network.is_open(peer) && self.network.has_failed(peer) {
-                // It may have moved, or lost what it led.
-                self.metadata.request_refresh();
-            }
-            self.network.open(peer, &address, now);
+            self.open_node(node_id, now);
         }
+    }
+
+    /// Sees to it that there is a connection to a broker. `false` when nobody knows where it is.
+    pub(super) fn open_node(&mut self, node_id: i32, now: Instant) -> bool {
+        let Some(address) = self.metadata.broker(node_id).map(|broker| broker.address.clone()) else {
+            return false;
+        };
+        let peer = Peer::Node(node_id);
+        if !self.network.is_open(peer) && self.network.has_failed(peer) {
+            // It may have moved, or lost what it led.
+            self.metadata.request_refresh();
+        }
+        self.network.open(peer, &address, now);
+        true
     }
 
     pub(super) fn send_outgoing(&mut self, outgoing: Outgoing, now: Instant) {

@@ -68,6 +68,9 @@ impl Core {
                 let assignment = Answer::Assignment(self.owned());
                 self.answer(call, Ok(assignment));
             }
+            Command::LookUp { question, deadline } => {
+                self.lookups.ask(call, question, &self.metadata, now, deadline);
+            }
             Command::Lags => {
                 let lags = self.fetching.assignment().map(|tp| (tp.clone(), self.fetching.lag(tp)));
                 let lags = Answer::Lags(lags.collect());

@@ -8,6 +8,7 @@
 //!      brokers.rs: metadata, any broker, fetching   <- Network, Metadata, Fetching
 //!      group.rs:   joining, heartbeats, leaving     <- Coordinator, Membership, Heartbeat
 //!      offsets.rs: commits, committed offsets       <- Commits, Committed
+//!      lookups.rs: offsets, ends and topics, looked up  <- Lookups
 //!      calls.rs:   what the application asks for
 //! ```
 //! `handle` takes in one thing that happened; `poll` is called until it says to wait. All that goes on by time alone is a
@@ -18,6 +19,7 @@
 mod brokers;
 mod calls;
 mod group;
+mod lookups;
 mod offsets;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ use milena_protocol::Str;
 
 use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId, Update};
+use super::lookups::{LookupToken, Lookups};
 use super::membership::Generation;
 use super::metadata::Metadata;
 use super::network::{Failure, Network, Peer};
@@ -62,6 +65,7 @@ pub struct Core {
     last_rebalance: RebalanceId,
     polling: Option<Polling>,
     positions_asked: Vec<PositionAsked>,
+    lookups: Lookups,
     /// For the next poll.
     errors: VecDeque<Error>,
     /// Since when no broker could be reached; `None` once one could.
@@ -82,6 +86,7 @@ enum Tag {
     Leave,
     Commit(Generation),
     Committed { asked: BTreeSet<TopicPartition>, assignment: u64 },
+    Lookup(LookupToken),
 }
 
 /// A poll that waits for its answer.
@@ -159,6 +164,7 @@ impl Core {
             last_rebalance: RebalanceId::default(),
             polling: None,
             positions_asked: Vec::new(),
+            lookups: Lookups::new(config.lookup_settings()),
             errors: VecDeque::new(),
             unreached_since: None,
             closing: None,
@@ -210,6 +216,7 @@ impl Core {
         self.keep_membership(now);
         self.refresh_metadata(now);
         self.keep_coordinator(now);
+        self.look_up(now);
         if self.closing.is_some() {
             self.send_commits(now);
             self.look_up_committed(now);
@@ -241,12 +248,14 @@ impl Core {
                 Tag::Committed { asked, assignment } => {
                     self.committed_answered(&asked, assignment, answer, now);
                 }
+                Tag::Lookup(token) => self.lookup_answered(token, answer, now),
             }
         }
         while let Some(Failure { peer, address, reason }) = self.network.next_failed() {
             if peer == Peer::Coordinator {
                 self.coordinator_failed(now);
             }
+            self.lookups_lose(peer, now);
             self.outbox.push_back(Action::Update(Update::Disconnected { address, reason }));
         }
     }
@@ -262,6 +271,7 @@ impl Core {
             self.polling.as_ref().map(|polling| polling.deadline),
             self.unreachable_at().filter(|_| self.polling.is_some()),
             self.positions_asked.iter().map(|asked| asked.deadline).min(),
+            self.lookups.deadline(now),
             self.closing.as_ref().map(|closing| closing.deadline),
         ];
         deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min()

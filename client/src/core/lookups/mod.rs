@@ -40,15 +40,17 @@ const AUTO_CREATION: i16 = 4;
 
 /// How things are looked up.
 #[derive(Clone, Debug)]
-pub(super) struct LookupSettings {
+pub(crate) struct LookupSettings {
     /// `isolation.level`: what counts as the end of a partition.
-    pub(super) isolation_level: IsolationLevel,
+    pub(crate) isolation_level: IsolationLevel,
     /// `request.timeout.ms`: how long a broker may take.
-    pub(super) request_timeout: Duration,
-    /// The waits between two rounds.
-    pub(super) backoff: Backoff,
+    pub(crate) request_timeout: Duration,
+    /// `retry.backoff.ms`: the first wait between two rounds. It doubles.
+    pub(crate) retry_backoff: Duration,
+    /// `retry.backoff.max.ms`: where the doubling ends.
+    pub(crate) retry_backoff_max: Duration,
     /// `allow.auto.create.topics`: whether asking for a topic may create it.
-    pub(super) allow_auto_create_topics: bool,
+    pub(crate) allow_auto_create_topics: bool,
 }
 
 /// The lookups under way.
@@ -135,7 +137,7 @@ impl Lookups {
         };
         let metadata = if needs_metadata { MetadataStage::Due(None) } else { MetadataStage::NotNeeded };
         self.last += 1;
-        let backoff = self.settings.backoff.clone();
+        let backoff = Backoff::new(self.settings.retry_backoff, self.settings.retry_backoff_max);
         self.under_way.insert(self.last, Lookup { call, asked, deadline, wanted, metadata, backoff });
     }
 
@@ -233,6 +235,14 @@ impl Lookups {
         }
     }
 
+    /// A request will not be answered.
+    pub(super) fn unanswered(&mut self, token: LookupToken, rng: &mut Rng, now: Instant) {
+        match token.node_id {
+            None => self.metadata_answered(token, None, rng, now),
+            Some(_) => self.offsets_answered(token, None, rng, now),
+        }
+    }
+
     /// A broker cannot be reached. What is to be asked of it may have another leader by now.
     pub(super) fn broker_failed(&mut self, node_id: i32, rng: &mut Rng, now: Instant) {
         let ids: Vec<u64> = self.under_way.keys().copied().collect();
@@ -276,13 +286,6 @@ impl Lookups {
             self.finish(id, Err(Error::Timeout { doing, after: *deadline - *asked }));
         }
         std::mem::take(&mut self.finished)
-    }
-
-    /// All that were asked: none of them will be answered.
-    pub(super) fn take_all(&mut self) -> Vec<CallId> {
-        let finished = std::mem::take(&mut self.finished).into_iter().map(|(call, _)| call);
-        let under_way = std::mem::take(&mut self.under_way).into_values().map(|lookup| lookup.call);
-        finished.chain(under_way).collect()
     }
 
     /// When a back-off ends or a lookup has taken too long.

@@ -3,6 +3,7 @@
 mod assignors;
 mod closing;
 mod joining;
+mod lookups;
 mod offsets;
 mod rebalances;
 mod recovery;
