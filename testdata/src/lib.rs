@@ -27,6 +27,7 @@ mod tools;
 pub use error::Error;
 pub use jars::Version;
 pub use kafka::{Kafka, Options};
+pub use process::Process;
 pub use proxy::{Frame, Proxy, Side};
 pub use tools::GroupOffset;
 

@@ -25,7 +25,7 @@ pub struct GroupOffset {
 impl Kafka {
     /// A command that runs one of Kafka's main classes, such as `org.apache.kafka.tools.consumer.ConsoleConsumer`.
     ///
-    /// It does not end with this process as the brokers do: who spawns it, kills it.
+    /// Started by [`Process::spawn`](crate::Process::spawn) it ends with this process as the brokers do.
     pub fn java(&self, class: &str) -> Command {
         let mut command = java(self.jars());
         command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", class]);

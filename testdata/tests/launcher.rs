@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use milena_testdata::{Kafka, Version};
+use milena_testdata::{Kafka, Process, Version};
 
 const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
@@ -85,4 +85,24 @@ fn a_broker_dies_with_the_process_that_started_it() {
     while TcpStream::connect(address.trim()).is_ok() {
         assert!(Instant::now() < deadline, "somebody still listens there");
     }
+}
+
+#[test]
+fn a_process_can_be_listened_to_and_ended_and_is_killed_when_it_is_dropped() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo here; exec sleep 600"]);
+    let mut heard = String::new();
+
+    let (mut process, output) = Process::spawn(&command).unwrap();
+    let mut output = BufReader::new(output);
+    output.read_line(&mut heard).unwrap();
+    assert_eq!((heard.as_str(), process.ended().unwrap()), ("here\n", None));
+    process.signal("TERM").unwrap();
+    assert!(process.wait(Duration::from_secs(30)).unwrap());
+
+    let (process, mut output) = Process::spawn(&command).unwrap();
+    drop(process);
+    // Its output ends when nobody is left who could write to it.
+    output.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "here\n".repeat(heard.len() / 5));
 }
