@@ -177,8 +177,11 @@ fn elements<'a, T>(i: Input<'a>, element: impl Fn(Input<'a>) -> Parsed<'a, T>) -
     if count > left {
         return Err(i.flaw(DecodeErrorKind::TooManyElements { count, left }));
     }
-    let affordable = left * RESERVED_PER_BYTE / size_of::<T>().max(1);
-    let reserved = count.min(affordable);
+    let reserved = match size_of::<T>() {
+        // As every number: the check above will do, and no code is made for the rest.
+        ..=RESERVED_PER_BYTE => count,
+        size => count.min(left * RESERVED_PER_BYTE / size),
+    };
     let mut elements = Vec::with_capacity(reserved);
     for _ in 0..reserved {
         let (after, value) = element(rest)?;
