@@ -19,6 +19,8 @@ pub enum ConfigErrorKind {
     NotSupported,
     /// The property cannot have that value.
     BadValue,
+    /// A file of properties cannot be read.
+    BadFile,
     /// Properties are missing, or contradict each other.
     Conflict,
 }
@@ -49,6 +51,15 @@ impl ConfigError {
 
     pub(crate) fn conflict(text: &str) -> Self {
         ConfigError { kind: ConfigErrorKind::Conflict, text: text.to_owned() }
+    }
+
+    pub(super) fn bad_file(place: &dyn fmt::Display, cause: &dyn fmt::Display) -> Self {
+        ConfigError { kind: ConfigErrorKind::BadFile, text: format!("{place}: {cause}") }
+    }
+
+    /// The same, found in a file.
+    pub(super) fn within(self, place: &dyn fmt::Display) -> Self {
+        ConfigError { kind: self.kind, text: format!("{place}: {}", self.text) }
     }
 
     /// What kind of mistake it is.

@@ -11,12 +11,15 @@
 //! );
 //! # Ok::<(), milena_client::ConfigError>(())
 //! ```
+//!
+//! The files that Kafka's own tools take are read by [`Config::from_properties_file`].
 
 mod check;
 mod choice;
 mod error;
 mod iso_duration;
 mod names;
+mod properties;
 mod property;
 mod refused;
 mod settings;
