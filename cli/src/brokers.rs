@@ -1,6 +1,8 @@
 //! The options that say which brokers to talk to, and how: the same for each command that talks to some.
 
-use milena_client::Config;
+use milena_client::{Admin, Config, Error};
+
+use crate::failure::Failure;
 
 /// Whoever sits in front of the command should not wait a minute to hear of a wrong port.
 const API_TIMEOUT_MS: &str = "10000";
@@ -41,4 +43,19 @@ impl BrokerArgs {
         }
         Ok(config)
     }
+
+    /// An admin of these brokers.
+    pub fn admin(&self) -> Result<Admin, Failure> {
+        let config = self.config(&[]).unwrap_or_else(|problem| crate::usage(problem));
+        match Admin::new(config) {
+            Err(Error::Config(problem)) => crate::usage(problem),
+            admin => admin.map_err(Failure::of),
+        }
+    }
+}
+
+/// Runs what waits for brokers.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::of)?;
+    runtime.block_on(work)
 }

@@ -7,8 +7,13 @@ mod apis;
 mod brokers;
 mod consume;
 mod failure;
+mod groups;
+mod interrupt;
+mod lag;
 mod message;
 mod records;
+mod table;
+mod time;
 
 use std::process::ExitCode;
 
@@ -29,6 +34,11 @@ struct Cli {
 enum Command {
     /// Print the records of topics
     Consume(consume::Args),
+    /// List and describe groups, set their offsets
+    #[command(subcommand)]
+    Groups(groups::Command),
+    /// Show how far a group is behind
+    Lag(lag::Args),
     /// Print a message of the protocol as JSON
     Decode(message::DecodeArgs),
     /// Write the message that JSON describes
@@ -42,6 +52,8 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Consume(args) => consume::run(args),
+        Command::Groups(command) => groups::run(command),
+        Command::Lag(args) => lag::run(args),
         Command::Decode(args) => message::decode(args),
         Command::Encode(args) => message::encode(args),
         Command::Records(args) => records::run(args),

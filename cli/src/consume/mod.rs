@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use milena_client::{Config, Consumer, Error, Records, TopicPartition};
 
-use crate::brokers::BrokerArgs;
+use crate::brokers::{BrokerArgs, block_on};
 use crate::failure::Failure;
+use crate::interrupt::stop_signal;
 use ends::Ends;
 use format::{Format, NotPrinted, Printer};
 use headers::HeaderFilter;
@@ -97,8 +98,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if args.max_messages == Some(0) {
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::of)?;
-    runtime.block_on(consume(args, config))
+    block_on(consume(args, config))
 }
 
 fn config(args: &Args) -> Result<Config, String> {
@@ -220,24 +220,5 @@ impl Output {
             1 => Err(Failure::Other("1 record was not printed".to_owned())),
             more => Err(Failure::Other(format!("{more} records were not printed"))),
         }
-    }
-}
-
-/// Ends at Ctrl-C, or when the process is asked to end.
-async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without a signal handler there is nothing to wait for.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }

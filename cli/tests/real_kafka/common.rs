@@ -82,9 +82,19 @@ pub fn milena(bootstrap: &str, topic: &str, group: &str, options: &[&str]) -> Re
 
 /// `milena consume` with these options.
 pub fn consume(bootstrap: &str, options: &[&str]) -> Reader {
+    command(bootstrap, &[&["consume"], options].concat())
+}
+
+/// Any command of milena's that talks to brokers.
+pub fn command(bootstrap: &str, words: &[&str]) -> Reader {
     let mut command = Command::new(env!("CARGO_BIN_EXE_milena"));
-    command.args(["consume", "--bootstrap", bootstrap]).args(options);
-    Reader::start(&mut command)
+    Reader::start(command.args(words).args(["--bootstrap", bootstrap]))
+}
+
+/// Runs one to its end: its exit code, what it printed, what it said on standard error.
+pub fn run(bootstrap: &str, words: &[&str]) -> (Option<i32>, Vec<String>, String) {
+    let (status, lines, complaints) = command(bootstrap, words).finish();
+    (status.code(), lines, complaints)
 }
 
 /// Writes a batch to the first partition of a topic.

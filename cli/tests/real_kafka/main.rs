@@ -3,3 +3,4 @@
 mod common;
 mod consume;
 mod formats;
+mod groups;

@@ -1,7 +1,7 @@
 //! What an admin sees of groups and offsets, beside what Kafka's own tool says.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use milena_client::{
@@ -21,6 +21,16 @@ fn offsets(topic: &str, offsets: &[i64]) -> Offsets {
         (TopicPartition::new(topic, i32::try_from(n).unwrap()), OffsetAndMetadata::new(*offset))
     };
     offsets.iter().enumerate().map(offset).collect()
+}
+
+/// A process that ends with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Asks until the group is `Stable` and has so many members.
@@ -107,12 +117,11 @@ async fn a_group_of_the_consumer_protocol_is_described_and_kept_from_being_set()
         "--command-property",
         "client.id=java",
     ]);
-    let mut java = java.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let java = Running(java.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
     let mut admin = admin(kafka);
     let described = stable(&mut admin, group, 1).await;
     let refused = admin.alter_group_offsets(group, &offsets(topic, &[0, 0])).await;
-    java.kill().unwrap();
-    java.wait().unwrap();
+    drop(java);
 
     assert_eq!((described.group_type, described.assignor.as_str()), ("consumer", "uniform"));
     assert_eq!(described.members[0].client_id, "java");

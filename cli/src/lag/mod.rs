@@ -1,0 +1,143 @@
+//! `milena lag`: how far a group is behind in each partition, once or as a table that stays up to date.
+
+mod rates;
+pub mod sample;
+mod view;
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use console::Term;
+use jiff::Timestamp;
+use milena_client::Admin;
+
+use crate::brokers::BrokerArgs;
+use crate::failure::Failure;
+use crate::interrupt::stop_signal;
+use rates::Rates;
+use sample::Sample;
+
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    #[command(flatten)]
+    brokers: BrokerArgs,
+
+    /// The group
+    #[arg(long, value_name = "G")]
+    group: String,
+
+    /// Go on until Ctrl-C: draw the table again each second, or print more lines where the output is no terminal
+    #[arg(long)]
+    watch: bool,
+
+    /// Seconds between two looks
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), requires = "watch")]
+    interval: u64,
+
+    /// Print a JSON object for each partition
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+COMMITTED is the offset of the next record to read, END that of the next record to come, LAG the difference; a dash where
+one of them is not known. BEHIND compares the partitions with each other. PER SECOND is how fast the committed offset went
+on in the last ten seconds.";
+
+pub fn run(args: Args) -> Result<(), Failure> {
+    crate::brokers::block_on(async {
+        let mut admin = args.brokers.admin()?;
+        if args.watch { watch(&args, &mut admin).await } else { once(&args, &mut admin).await }
+    })
+}
+
+async fn once(args: &Args, admin: &mut Admin) -> Result<(), Failure> {
+    let sample =
+        Sample::take(admin, &args.group).await.map_err(|e| crate::groups::failure(&args.group, e))?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        sample.json().try_for_each(|partition| writeln!(out, "{partition}"))?;
+    } else {
+        view::lines(&sample, None, None).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    }
+    Ok(out.flush()?)
+}
+
+async fn watch(args: &Args, admin: &mut Admin) -> Result<(), Failure> {
+    let mut screen = Screen { terminal: Term::buffered_stdout(), table: Vec::new(), drawn: 0 };
+    let (mut rates, mut is_first) = (Rates::default(), true);
+    let mut ticks = tokio::time::interval(Duration::from_secs(args.interval));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let stop = stop_signal();
+    tokio::pin!(stop);
+    loop {
+        let sample = tokio::select! {
+            () = &mut stop => return Ok(()),
+            sample = async {
+                ticks.tick().await;
+                Sample::take(admin, &args.group).await
+            } => sample,
+        };
+        match sample {
+            Ok(sample) => {
+                rates.note(&sample, Instant::now());
+                screen.show(args, &sample, &rates)?;
+            }
+            // What may pass is told, and looked at again; but not before it has worked once.
+            Err(error) if error.is_retriable() && !is_first => screen.trouble(&error.to_string())?,
+            Err(error) => return Err(crate::groups::failure(&args.group, error)),
+        }
+        is_first = false;
+    }
+}
+
+/// Where samples are shown: a terminal, on which each takes the place of the one before, or a stream of lines.
+struct Screen {
+    terminal: Term,
+    /// The last sample.
+    table: Vec<String>,
+    /// How many lines stand on the terminal.
+    drawn: usize,
+}
+
+impl Screen {
+    fn show(&mut self, args: &Args, sample: &Sample, rates: &Rates) -> io::Result<()> {
+        if args.json {
+            for mut partition in sample.json() {
+                partition["time"] = now().into();
+                self.terminal.write_line(&partition.to_string())?;
+            }
+        } else if self.terminal.is_term() {
+            self.table = view::lines(sample, Some(rates), Some(self.terminal.size()));
+            self.draw(None)?;
+        } else {
+            self.terminal.write_line(&now())?;
+            let lines = view::lines(sample, Some(rates), None);
+            lines.iter().try_for_each(|line| self.terminal.write_line(line))?;
+        }
+        self.terminal.flush()
+    }
+
+    /// Says what went wrong: below the table as it was, but for its last line, so that it stays on the screen.
+    fn trouble(&mut self, trouble: &str) -> io::Result<()> {
+        if self.drawn > 0 {
+            self.draw(Some(format!("{}: {trouble}", now())))?;
+            self.terminal.flush()
+        } else {
+            writeln!(io::stderr(), "milena: {trouble}")
+        }
+    }
+
+    fn draw(&mut self, trouble: Option<String>) -> io::Result<()> {
+        self.terminal.clear_last_lines(self.drawn)?;
+        let kept = self.table.len() - usize::from(trouble.is_some());
+        let lines: Vec<&String> = self.table[..kept].iter().chain(&trouble).collect();
+        self.drawn = lines.len();
+        lines.into_iter().try_for_each(|line| self.terminal.write_line(line))
+    }
+}
+
+fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
