@@ -24,6 +24,7 @@ pub struct Options {
     version: Version,
     brokers: usize,
     advertised: Option<u16>,
+    racks: Vec<String>,
     properties: Vec<(String, String)>,
 }
 
@@ -37,6 +38,12 @@ impl Options {
     /// The port on 127.0.0.1 that the first broker tells to its clients in place of its own: that of a proxy.
     pub fn advertise(mut self, port: u16) -> Self {
         self.advertised = Some(port);
+        self
+    }
+
+    /// Where each broker is (`broker.rack`).
+    pub fn racks(mut self, racks: &[&str]) -> Self {
+        self.racks = racks.iter().map(|rack| (*rack).to_owned()).collect();
         self
     }
 
@@ -59,9 +66,14 @@ impl Options {
             brokers.push(Broker::new(i + 1, advertised, folder.path())?);
         }
         let settings = self.shared_settings(&brokers);
+        let settings_of = |n: usize| match self.racks.get(n) {
+            Some(rack) => format!("{settings}broker.rack={rack}\n"),
+            None => settings.clone(),
+        };
+        let format = |(n, broker): (usize, &Broker)| broker.format(&jars, &settings_of(n));
         thread::scope(|scope| {
-            let formats: Vec<_> =
-                brokers.iter().map(|b| scope.spawn(|| b.format(&jars, &settings))).collect();
+            let numbered = brokers.iter().enumerate();
+            let formats: Vec<_> = numbered.map(|entry| scope.spawn(move || format(entry))).collect();
             formats.into_iter().try_for_each(|format| format.join().expect("formatting does not panic"))
         })?;
         let mut kafka = Kafka { brokers, jars, version: self.version, _folder: folder };
@@ -111,7 +123,7 @@ impl Kafka {
 
     /// A cluster that is different from the plain one.
     pub fn options(version: Version) -> Options {
-        Options { version, brokers: 1, advertised: None, properties: Vec::new() }
+        Options { version, brokers: 1, advertised: None, racks: Vec::new(), properties: Vec::new() }
     }
 
     /// Which Kafka it is.

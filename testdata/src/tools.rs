@@ -108,6 +108,16 @@ impl Kafka {
         run(&mut command, "Transactor").map(|_| ())
     }
 
+    /// Writes transactions to partition 0 of a topic: how each ends (`commit`, `abort`, or `open` for not yet), and how many
+    /// records it has. Key and value of a record begin with the end of its transaction. Each marker takes an offset too.
+    pub fn transact(&self, topic: &str, transactions: &[(&str, u64)]) -> Result<(), Error> {
+        let source = crate::folder().join("launcher/Transactor.java");
+        let mut command = self.java(&source.display().to_string());
+        command.args([&self.bootstrap(), topic]);
+        command.args(transactions.iter().map(|(end, records)| format!("{end}:{records}")));
+        run(&mut command, "Transactor").map(|_| ())
+    }
+
     /// The offsets that a group has committed, by topic and partition.
     pub fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>, Error> {
         let table = self.tool(GROUPS, &["--describe", "--group", group, "--offsets"])?;

@@ -1,0 +1,183 @@
+//! What makes a group rebalance, and what must not.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use milena_client::assignors::{Assignor, ClusterTopics, GroupAssignment, Member};
+use milena_client::{Consumer, Error, Notice, Strategy};
+
+use crate::common::{PATIENCE, POLL, Seen, config, poll_until, read_on, shared_kafka, subscribed};
+
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+
+fn shares(consumers: &[Consumer]) -> Vec<usize> {
+    consumers.iter().map(|consumer| consumer.assignment().len()).collect()
+}
+
+fn have_shared(expected: &[usize]) -> impl Fn(&[Consumer], &Seen) -> bool {
+    move |consumers, _| {
+        let mut shares = shares(consumers);
+        shares.sort_unstable();
+        shares == expected
+    }
+}
+
+#[tokio::test]
+async fn a_group_moves_from_eager_to_cooperative_by_rolling_restarts() {
+    let kafka = shared_kafka();
+    kafka.create_topic("rolling", 4).unwrap();
+    let config =
+        |strategies: &[Strategy]| config(kafka, "rolling").partition_assignment_strategy(strategies.to_vec());
+    let eager = [Strategy::Range];
+    let both = [Strategy::CooperativeSticky, Strategy::Range];
+    let cooperative = [Strategy::CooperativeSticky];
+    let mut consumers =
+        vec![subscribed(config(&eager), "rolling").await, subscribed(config(&eager), "rolling").await];
+    let mut seen = Seen::default();
+    poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[2, 2])).await;
+    let mut written = 0;
+    for strategies in [&both[..], &cooperative] {
+        for _ in 0..2 {
+            consumers.remove(0).close(PATIENCE).await.unwrap();
+            consumers.push(subscribed(config(strategies), "rolling").await);
+            poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[2, 2])).await;
+            kafka.fill("rolling", 40).unwrap();
+            written += 40;
+            poll_until(&mut consumers, &mut seen, "reading", |_, seen| seen.len() == written).await;
+        }
+    }
+    assert_eq!(seen.repeated, 0);
+    // Now a third one takes nothing from the others that stays with them.
+    consumers.iter_mut().for_each(|consumer| drop(consumer.notices()));
+    consumers.push(subscribed(config(&cooperative), "rolling").await);
+    poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[1, 1, 2])).await;
+    let revoked: usize = consumers[..2]
+        .iter_mut()
+        .flat_map(|consumer| consumer.notices().collect::<Vec<_>>())
+        .map(|notice| if let Notice::Revoked(partitions) = notice { partitions.len() } else { 0 })
+        .sum();
+    assert_eq!(revoked, 1);
+}
+
+#[tokio::test]
+async fn t12_of_two_consumers_with_one_instance_id_the_older_is_fenced_and_told_so() {
+    let kafka = shared_kafka();
+    kafka.create_topic("fenced", 1).unwrap();
+    let config = || config(kafka, "fenced").group_instance_id("one");
+    let mut seen = Seen::default();
+    let mut older = vec![subscribed(config(), "fenced").await];
+    poll_until(&mut older, &mut seen, "joining", have_shared(&[1])).await;
+    let mut newer = vec![subscribed(config(), "fenced").await];
+    poll_until(&mut newer, &mut seen, "taking over", have_shared(&[1])).await;
+    let since = Instant::now();
+    let error = loop {
+        match older[0].poll(POLL).await {
+            Ok(_) => assert!(since.elapsed() < PATIENCE),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, Error::Fenced);
+    assert_eq!(error.to_string(), "another consumer has the same group.instance.id");
+    kafka.fill("fenced", 10).unwrap();
+    read_on(&mut newer[0], &mut seen, 10).await;
+    newer.remove(0).close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn partitions_that_are_added_are_shared_out_within_metadata_max_age() {
+    let kafka = shared_kafka();
+    kafka.create_topic("growing", 2).unwrap();
+    let config = || config(kafka, "growing").metadata_max_age(Duration::from_secs(1));
+    let mut seen = Seen::default();
+    let mut consumers = vec![subscribed(config(), "growing").await, subscribed(config(), "growing").await];
+    poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[1, 1])).await;
+    kafka.tool(TOPICS, &["--alter", "--topic", "growing", "--partitions", "4"]).unwrap();
+    poll_until(&mut consumers, &mut seen, "growing", have_shared(&[2, 2])).await;
+    kafka.fill("growing", 400).unwrap();
+    poll_until(&mut consumers, &mut seen, "reading", |_, seen| seen.len() == 400).await;
+}
+
+#[tokio::test]
+async fn a_subscription_that_changes_makes_the_group_share_out_anew() {
+    let kafka = shared_kafka();
+    for topic in ["changing-1", "changing-2"] {
+        kafka.create_topic(topic, 2).unwrap();
+    }
+    let mut seen = Seen::default();
+    let mut consumers = vec![
+        subscribed(config(kafka, "changing"), "changing-1").await,
+        subscribed(config(kafka, "changing"), "changing-1").await,
+    ];
+    poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[1, 1])).await;
+    consumers[0].subscribe(["changing-2"]).await.unwrap();
+    poll_until(&mut consumers, &mut seen, "changing", have_shared(&[2, 2])).await;
+    assert!(consumers[0].assignment().all(|partition| &*partition.topic == "changing-2"));
+}
+
+/// Gives everything to the member whose id is the last in the alphabet.
+#[derive(Debug, Default)]
+struct LastTakesAll;
+
+impl Assignor for LastTakesAll {
+    fn name(&self) -> &str {
+        "last-takes-all"
+    }
+
+    fn assign(&self, cluster: &ClusterTopics, members: &[Member]) -> GroupAssignment {
+        let mut assignment: BTreeMap<String, Vec<(String, Vec<i32>)>> =
+            members.iter().map(|member| (member.member_id.clone(), Vec::new())).collect();
+        if let Some(mut last) = assignment.last_entry() {
+            for (topic, partitions) in cluster {
+                let indexes = partitions.iter().map(|partition| partition.index).collect();
+                last.get_mut().push((topic.clone(), indexes));
+            }
+        }
+        assignment.into_iter().collect()
+    }
+}
+
+#[tokio::test]
+async fn an_assignor_of_the_applications_own_shares_out() {
+    let kafka = shared_kafka();
+    kafka.create_topic("own-assignor", 3).unwrap();
+    let config = |id: &str| {
+        let own = Strategy::custom(LastTakesAll::default);
+        config(kafka, "own-assignor").client_id(id).partition_assignment_strategy([own])
+    };
+    let mut consumers = vec![
+        subscribed(config("a"), "own-assignor").await,
+        subscribed(config("b"), "own-assignor").await,
+        subscribed(config("c"), "own-assignor").await,
+    ];
+    poll_until(&mut consumers, &mut Seen::default(), "sharing", have_shared(&[0, 0, 3])).await;
+    assert_eq!(shares(&consumers), [0, 0, 3], "a member's id begins with its client.id");
+}
+
+// Heartbeats go on while the tool runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn t10_a_join_that_takes_longer_than_a_session_leaves_no_ghost_behind() {
+    let kafka = shared_kafka();
+    kafka.create_topic("long-join", 2).unwrap();
+    let config = || {
+        let config = config(kafka, "long-join").session_timeout(Duration::from_secs(2));
+        config.max_poll_interval(Duration::from_secs(8))
+    };
+    let mut seen = Seen::default();
+    let mut first = vec![subscribed(config(), "long-join").await];
+    poll_until(&mut first, &mut seen, "joining", have_shared(&[2])).await;
+    // The first one is busy, and the group waits for it: for up to eight seconds.
+    let since = Instant::now();
+    let mut second = vec![subscribed(config(), "long-join").await];
+    while since.elapsed() < Duration::from_secs(6) {
+        assert!(second[0].poll(POLL).await.unwrap().is_empty());
+    }
+    assert_eq!(shares(&second), [0]);
+    let mut both = vec![first.remove(0), second.remove(0)];
+    poll_until(&mut both, &mut seen, "sharing", have_shared(&[1, 1])).await;
+    let lost = both.iter_mut().flat_map(|consumer| consumer.notices().collect::<Vec<_>>());
+    assert_eq!(lost.filter(|notice| matches!(notice, Notice::Lost(_))).count(), 0);
+    let members = kafka.tool(GROUPS, &["--describe", "--members", "--group", "long-join"]).unwrap();
+    let members = members.lines().filter(|line| line.starts_with("long-join")).count();
+    assert_eq!(members, 2, "two members, and nobody else");
+}
