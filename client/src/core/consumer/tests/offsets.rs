@@ -47,12 +47,23 @@ fn t7_a_commit_that_meets_a_rebalance_fails_and_the_membership_stays() {
     sim.no_answer(Api::JoinGroup);
     sim.poll(T).unwrap();
     assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::JoinGroup]);
+}
 
-    // T8: between JoinGroup and SyncGroup it would be refused; it is not even sent.
-    let offsets = Some([(t(0), OffsetAndMetadata::new(1))].into());
-    let commit = sim.call(Command::Commit { offsets, deadline: Some(sim.now + 60 * SECOND) });
-    assert_eq!(sim.answers[&commit], Err(Error::RebalanceInProgress));
-    assert_eq!(sim.times(Api::OffsetCommit).len(), 1);
+#[test]
+fn t8_a_commit_between_join_and_sync_would_be_refused_and_is_not_even_sent() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::REBALANCE_IN_PROGRESS));
+    sim.pass(4 * SECOND);
+    sim.no_answer(Api::SyncGroup);
+    sim.poll(T).unwrap();
+    assert_eq!(sim.group_story(), [Api::JoinGroup, Api::SyncGroup]);
+    for is_waited_for in [true, false] {
+        let offsets = Some([(t(0), OffsetAndMetadata::new(1))].into());
+        let deadline = is_waited_for.then_some(sim.now + 60 * SECOND);
+        let commit = sim.call(Command::Commit { offsets, deadline });
+        assert_eq!(sim.answers[&commit], Err(Error::RebalanceInProgress));
+    }
+    assert_eq!(sim.times(Api::OffsetCommit).len(), 0);
 }
 
 #[test]
