@@ -1,20 +1,42 @@
 //! The options that say which brokers to talk to, and how: the same for each command that talks to some.
 
-use milena_client::{Admin, Config, Error};
+use std::path::PathBuf;
+
+use milena_client::{Admin, Config, ConfigError, Error};
 
 use crate::failure::Failure;
 
-/// Whoever sits in front of the command should not wait a minute to hear of a wrong port.
-const API_TIMEOUT_MS: &str = "10000";
+/// Where the command has defaults other than Kafka's.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("client.id", "milena"),
+    // Whoever sits in front of the command should not wait a minute to hear of a wrong port.
+    ("default.api.timeout.ms", "10000"),
+    // A name that was mistyped makes no topic.
+    ("allow.auto.create.topics", "false"),
+];
+
+/// Stands for no address. It is one that cannot be meant: nobody listens on port 1.
+const NOWHERE: &str = "nowhere.invalid:1";
+
+const HEADING: &str = "Brokers";
 
 #[derive(clap::Args)]
 pub struct BrokerArgs {
     /// The brokers to begin with
-    #[arg(long, visible_alias = "bootstrap-server", value_name = "HOST:PORT[,HOST:PORT]")]
-    bootstrap: String,
+    #[arg(
+        long,
+        visible_alias = "bootstrap-server",
+        value_name = "HOST:PORT[,HOST:PORT]",
+        help_heading = HEADING
+    )]
+    bootstrap: Option<String>,
+
+    /// A file of properties, as Kafka's own tools take it; what is said here goes before what it says
+    #[arg(long, visible_alias = "command-config", value_name = "FILE", help_heading = HEADING)]
+    config: Option<PathBuf>,
 
     /// A property by Kafka's own name, as in -X fetch.min.bytes=1000; may be repeated
-    #[arg(short = 'X', value_name = "NAME=VALUE", value_parser = property)]
+    #[arg(short = 'X', value_name = "NAME=VALUE", value_parser = property, help_heading = HEADING)]
     properties: Vec<(String, String)>,
 }
 
@@ -25,23 +47,37 @@ fn property(text: &str) -> Result<(String, String), String> {
 }
 
 impl BrokerArgs {
-    /// The value that a property is given by `-X`.
-    pub fn property(&self, name: &str) -> Option<&str> {
-        self.properties.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The configuration, with `options` from other options of the command. `-X` has the last word.
+    /// The configuration: what the file says, then `options` from other options of the command, then `-X`.
     ///
     /// # Errors
     /// What whoever called the command did wrong.
     pub fn config(&self, options: &[(&str, &str)]) -> Result<Config, String> {
-        let mut config = Config::new(&self.bootstrap).map_err(|e| e.to_string())?;
-        let defaults = [("client.id", "milena"), ("default.api.timeout.ms", API_TIMEOUT_MS)];
-        let properties = self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in defaults.into_iter().chain(options.iter().copied()).chain(properties) {
-            config.set(name, value).map_err(|e| e.to_string())?;
+        self.try_config(options).map_err(|problem| problem.to_string())?.ok_or_else(|| match &self.config {
+            None => "--bootstrap is missing: the address of a broker, as in localhost:9092".to_owned(),
+            Some(file) => {
+                format!("--bootstrap is missing, and so is bootstrap.servers in {}", file.display())
+            }
+        })
+    }
+
+    /// `None` without an address.
+    fn try_config(&self, options: &[(&str, &str)]) -> Result<Option<Config>, ConfigError> {
+        let mut config = Config::new(NOWHERE)?;
+        for (name, value) in DEFAULTS {
+            config.set(name, value)?;
         }
-        Ok(config)
+        if let Some(file) = &self.config {
+            config.set_from_file(file)?;
+        }
+        if let Some(bootstrap) = &self.bootstrap {
+            config.set("bootstrap.servers", bootstrap)?;
+        }
+        let properties = self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in options.iter().copied().chain(properties) {
+            config.set(name, value)?;
+        }
+        let has_address = config.get("bootstrap.servers").is_some_and(|address| address != NOWHERE);
+        Ok(has_address.then_some(config))
     }
 
     /// An admin of these brokers.

@@ -3,6 +3,7 @@
 //! A record counts as read when its line has been written and flushed: a poll comes only after that, and it is polls
 //! that commit what came before them. So a process that is killed repeats lines, and never loses one.
 
+mod assign;
 mod ends;
 mod format;
 mod headers;
@@ -13,11 +14,13 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
+use clap::ArgGroup;
 use milena_client::{Config, Consumer, Error, Records, TopicPartition};
 
 use crate::brokers::{BrokerArgs, block_on};
 use crate::failure::Failure;
 use crate::interrupt::stop_signal;
+use assign::{Assignment, Place, assign};
 use ends::Ends;
 use format::{Format, NotPrinted, Printer};
 use headers::HeaderFilter;
@@ -31,53 +34,118 @@ const POLL: Duration = Duration::from_millis(500);
 const CLOSE: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(group = ArgGroup::new("what").required(true), after_help = AFTER_HELP)]
 pub struct Args {
     #[command(flatten)]
     brokers: BrokerArgs,
 
     /// The topics; may be repeated
-    #[arg(long = "topic", value_name = "T[,T]", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "topic",
+        value_name = "T[,T]",
+        value_delimiter = ',',
+        group = "what",
+        help_heading = READING
+    )]
     topics: Vec<String>,
 
-    /// The group; its members share the partitions, and it remembers what was read
-    #[arg(long, value_name = "G")]
+    /// All topics whose whole name matches a regular expression, those that come later too
+    #[arg(long, value_name = "REGEX", group = "what", help_heading = READING)]
+    pattern: Option<String>,
+
+    /// A partition of a topic, or all, without sharing them in a group; may be repeated
+    #[arg(
+        long = "assign",
+        value_name = "T[:P[:PLACE]]",
+        value_parser = Assignment::parse,
+        group = "what",
+        help_heading = READING
+    )]
+    assign: Vec<Assignment>,
+
+    /// With --assign, where to begin in partitions without a PLACE of their own; see below
+    #[arg(
+        long,
+        value_name = "PLACE",
+        value_parser = Place::parse,
+        conflicts_with = "from_beginning",
+        allow_hyphen_values = true,
+        help_heading = READING
+    )]
+    offset: Option<Place>,
+
+    /// The group: its members share the partitions, and it remembers what was read. Not needed with --assign
+    #[arg(long, value_name = "G", help_heading = READING)]
     group: Option<String>,
 
     /// Begin with the oldest record where the group has read nothing yet, instead of with the next new one
-    #[arg(long)]
+    #[arg(long, help_heading = READING)]
     from_beginning: bool,
 
     /// End when N records have been printed
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = READING)]
     max_messages: Option<u64>,
 
     /// End when everything has been read that is there
-    #[arg(long)]
+    #[arg(long, help_heading = READING)]
     exit_at_end: bool,
 
     /// Say on standard error when a partition has been read to its end
-    #[arg(long)]
+    #[arg(long, help_heading = READING)]
     partition_eof: bool,
 
     /// How to print a record: json, text, raw, or a template with placeholders; see below
-    #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = Format::parse)]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "json",
+        value_parser = Format::parse,
+        help_heading = PRINTING
+    )]
     format: Format,
 
     /// What a key is: a TYPE as of --value-format
-    #[arg(long, value_name = "TYPE", value_enum, default_value_t = PayloadType::Bytes, hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "TYPE",
+        value_enum,
+        default_value_t = PayloadType::Bytes,
+        hide_possible_values = true,
+        help_heading = PRINTING
+    )]
     key_format: PayloadType,
 
     /// What a value is; a record with another is told on standard error, and not printed
-    #[arg(long, value_name = "TYPE", value_enum, default_value_t = PayloadType::Bytes)]
+    #[arg(
+        long,
+        value_name = "TYPE",
+        value_enum,
+        default_value_t = PayloadType::Bytes,
+        help_heading = PRINTING
+    )]
     value_format: PayloadType,
 
     /// Print only records with this header, of this value if one is given; repeated, with all of them
-    #[arg(long = "header", value_name = "NAME[=VALUE]", value_parser = HeaderFilter::parse)]
+    #[arg(
+        long = "header",
+        value_name = "NAME[=VALUE]",
+        value_parser = HeaderFilter::parse,
+        help_heading = PRINTING
+    )]
     headers: Vec<HeaderFilter>,
 }
 
+const READING: &str = "What to read";
+const PRINTING: &str = "What to print";
+
 const AFTER_HELP: &str = "\
+Places:
+  beginning, end   the oldest record that is there, or the next to come
+  N, -N            an offset, or N before the end
+  @TIME            the first record that is not older, as in @2026-01-31T13:00:00Z or, in milliseconds, @1769864400000
+  Without one, reading begins where the --group has left off, or else at the end; with --from-beginning, at the
+  oldest record.
+
 Formats:
   json   one JSON object a line
   text   the value as text, and the end of a line
@@ -103,15 +171,37 @@ pub fn run(args: Args) -> Result<(), Failure> {
 
 fn config(args: &Args) -> Result<Config, String> {
     let mut options = Vec::new();
-    match &args.group {
-        Some(group) => options.push(("group.id", group.as_str())),
-        None if args.brokers.property("group.id").is_some() => {}
-        None => return Err("--group is missing: the group whose members share the partitions".to_owned()),
+    if let Some(group) = &args.group {
+        options.push(("group.id", group.as_str()));
     }
     if args.from_beginning {
         options.push(("auto.offset.reset", "earliest"));
     }
-    args.brokers.config(&options)
+    let config = args.brokers.config(&options)?;
+    if args.assign.is_empty() && args.offset.is_some() {
+        return Err("--offset goes with --assign; where a group begins, --from-beginning says, and \
+                    `milena groups reset` changes"
+            .to_owned());
+    }
+    if args.assign.is_empty() && config.get("group.id").is_none_or(|group| group.is_empty()) {
+        return Err("--group is missing: its members share the partitions of the topics; \
+                    to read without a group, use --assign T in place of --topic T"
+            .to_owned());
+    }
+    Ok(config)
+}
+
+/// Says what is to be read.
+async fn choose(args: &Args, consumer: &mut Consumer) -> Result<(), Failure> {
+    let chosen = match &args.pattern {
+        Some(pattern) => consumer.subscribe_pattern(pattern).await,
+        None if !args.assign.is_empty() => return assign(consumer, &args.assign, args.offset).await,
+        None => consumer.subscribe(&args.topics).await,
+    };
+    match chosen {
+        Err(problem @ Error::Pattern(_)) => crate::usage(problem),
+        chosen => chosen.map_err(Failure::of),
+    }
 }
 
 async fn consume(args: Args, config: Config) -> Result<(), Failure> {
@@ -119,7 +209,7 @@ async fn consume(args: Args, config: Config) -> Result<(), Failure> {
         Err(Error::Config(problem)) => crate::usage(problem),
         consumer => consumer.map_err(Failure::of)?,
     };
-    consumer.subscribe(&args.topics).await.map_err(Failure::of)?;
+    choose(&args, &mut consumer).await?;
     let mut output = Output {
         out: BufWriter::with_capacity(1 << 20, io::stdout()),
         printer: Printer { format: args.format, key: args.key_format, value: args.value_format },

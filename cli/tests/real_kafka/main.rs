@@ -4,3 +4,4 @@ mod common;
 mod consume;
 mod formats;
 mod groups;
+mod reading;
