@@ -157,9 +157,11 @@ properties! {
     /// what a broker's name stands for: all of its addresses, which are tried in turn. Both values come to that.
     client_dns_lookup "client.dns.lookup": ClientDnsLookup as ClientDnsLookup = "use_all_dns_ips";
     /// where to start when the group has not committed an offset, or when that is out of range; in a properties file
-    /// `earliest`, `latest`, `none`, or as in `by_duration:P7D` (KIP-1106).
+    /// `earliest`, `latest`, `none`, or as in `by_duration:P7D` (KIP-1106). Where a member of a group starts by `latest` or
+    /// `by_duration` is committed at once, so that records that come between two starts are not skipped.
     auto_offset_reset "auto.offset.reset": OffsetReset as OffsetReset = "latest";
-    /// whether positions are committed in the background.
+    /// whether positions are committed in the background. (Where a member starts by `auto.offset.reset` is committed in any
+    /// case: see there.)
     enable_auto_commit "enable.auto.commit": bool as bool = "true";
     /// how often positions are committed in the background.
     auto_commit_interval "auto.commit.interval.ms": Millis as Duration = "5000";

@@ -62,6 +62,20 @@ impl Consumer {
         self.paused.iter()
     }
 
+    /// How many offsets lie between what was returned by [`poll`](Self::poll) and the end of an assigned partition; with
+    /// `read_committed` the end is the last stable offset. `None` where the position or the end is not known yet: the end is
+    /// then asked for in the background, so that a call a little later knows it, before any records have come.
+    ///
+    /// # Errors
+    /// [`Error::NotAssigned`].
+    pub async fn current_lag(&mut self, partition: &TopicPartition) -> Result<Option<i64>, Error> {
+        let partition = partition.clone();
+        match self.call(async |handle| handle.calls.call(Command::CurrentLag(partition)).await).await? {
+            Answer::Lag(lag) => Ok(lag),
+            answer => unreachable!("a lag was asked for, and {answer:?} came"),
+        }
+    }
+
     /// How many offsets lie between what was returned by [`poll`](Self::poll) and the end of each assigned partition;
     /// `None` where the end is not known yet. With `read_committed` the end is the last stable offset.
     pub async fn lags(&mut self) -> Result<BTreeMap<TopicPartition, Option<i64>>, Error> {

@@ -29,6 +29,15 @@ pub(super) enum Why {
     Auto,
     /// Partitions are about to go, or the consumer is: the next owner should begin there.
     Handover,
+    /// Nothing was committed, and this is where the reset policy led: the next owner should begin there too.
+    Pin,
+}
+
+impl Why {
+    /// Whether partitions should not go before it is through.
+    fn is_for_the_next_owner(self) -> bool {
+        matches!(self, Why::Handover | Why::Pin)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -142,9 +151,9 @@ impl Commits {
         self.queue.is_empty() && self.in_flight.is_none()
     }
 
-    /// Whether partitions should not be given up yet.
+    /// Whether partitions should not be given up yet: what the next owner needs is not committed.
     pub(super) fn has_handover(&self) -> bool {
-        self.queue.iter().chain(&self.in_flight).any(|commit| commit.why == Why::Handover)
+        self.queue.iter().chain(&self.in_flight).any(|commit| commit.why.is_for_the_next_owner())
     }
 
     /// Whether a commit is to be sent now.
@@ -175,10 +184,11 @@ impl Commits {
         // A topic that was deleted must not hold up a rebalance: what can be committed of the others is.
         let is_deleted = verdict == Verdict::Retry(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         let again = match verdict {
-            Verdict::Retry(_) => !(is_deleted && commit.why == Why::Handover),
+            Verdict::Retry(_) => !(is_deleted && commit.why.is_for_the_next_owner()),
             verdict => matches!(verdict, Verdict::LoseCoordinator(_)),
         };
-        if again && matches!(commit.why, Why::Call(_) | Why::Handover) && now < commit.deadline {
+        let is_lasting = matches!(commit.why, Why::Call(_)) || commit.why.is_for_the_next_owner();
+        if again && is_lasting && now < commit.deadline {
             self.retry_at = Some(now + self.backoff.fail(rng));
             self.queue.push_front(commit);
             return None;

@@ -184,7 +184,7 @@ impl Fetching {
     }
 
     /// Such an offset could not be committed: [`take_pinned`](Self::take_pinned) tells it again, as long as the partition is
-    /// assigned.
+    /// assigned and nothing else has become of it.
     pub fn pin(&mut self, partition: &TopicPartition, place: Place) {
         self.positions.pin(partition, place);
     }

@@ -181,6 +181,8 @@ pub enum Command {
         /// When to give up.
         deadline: Instant,
     },
+    /// How many records are left of an assigned partition. Where that is not known it is found out for the next time.
+    CurrentLag(TopicPartition),
     /// How many records are left, of each assigned partition.
     Lags,
     /// Commit if that is automatic, leave the group, and finish.
@@ -205,6 +207,8 @@ pub enum Answer {
     Found(Found),
     /// The partitions.
     Assignment(BTreeSet<TopicPartition>),
+    /// What is left of a partition; `None` where that is not known yet.
+    Lag(Option<i64>),
     /// What is left of each partition; `None` where that is not known yet.
     Lags(BTreeMap<TopicPartition, Option<i64>>),
 }

@@ -91,7 +91,7 @@ pub(super) struct Assigned {
     /// The end of the log, for a reset by time that finds no record. It is asked for first: records that come between
     /// the two questions are young enough.
     pub(super) or_else: Option<Place>,
-    /// Nothing was committed, and the offset that the reset finds is to be.
+    /// Nothing was committed, and the offset that the reset finds is to be, unless the application says otherwise.
     pin: bool,
     /// The question for the end of the log that the application asks about.
     pub(super) end: EndQuestion,
@@ -493,6 +493,7 @@ impl Positions {
         let (from, to, pin) = (assigned.out_of_range, place.offset, assigned.pin);
         self.jump(partition, place);
         if pin {
+            self.with(partition, |assigned, _| assigned.pin = true);
             self.pin(partition, place);
         }
         if let Some(from) = from {
@@ -502,7 +503,9 @@ impl Positions {
 
     /// That offset of a partition is to be committed, unless the application goes elsewhere before.
     pub(super) fn pin(&mut self, partition: &TopicPartition, place: Place) {
-        if let Some((partition, _)) = self.partitions.get_key_value(partition) {
+        if let Some((partition, assigned)) = self.partitions.get_key_value(partition)
+            && assigned.pin
+        {
             self.pinned.insert(partition.clone(), place);
         }
     }

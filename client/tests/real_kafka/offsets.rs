@@ -153,3 +153,53 @@ async fn without_a_group_there_is_nothing_to_subscribe_with() {
     assert_eq!(consumer.subscribe(["t"]).await, Err(Error::NoGroup));
     assert_eq!(consumer.commit_sync().await, Err(Error::NoGroup));
 }
+
+#[tokio::test]
+async fn a23_latest_loses_nothing_between_two_starts() {
+    let kafka = shared_kafka();
+    kafka.create_topic("pinned", 2).unwrap();
+    kafka.fill("pinned", 10).unwrap();
+    let config = || config(kafka, "pinned").auto_offset_reset(OffsetReset::Latest).enable_auto_commit(false);
+    let mut first = subscribed(config(), "pinned").await;
+    let deadline = Instant::now() + PATIENCE;
+    while committed(kafka, "pinned") != [Some(5), Some(5)] {
+        assert!(Instant::now() < deadline, "{:?}", first.notices().collect::<Vec<_>>());
+        assert!(first.poll(POLL).await.unwrap().is_empty());
+    }
+    first.close(PATIENCE).await.unwrap();
+
+    kafka.fill("pinned", 10).unwrap();
+    let mut second = subscribed(config(), "pinned").await;
+    let seen = read(&mut second, 10).await;
+    assert!(seen.iter().all(|(_, offset, _)| offset >= 5));
+}
+
+#[tokio::test]
+async fn by_duration_begins_with_what_is_young_enough() {
+    let kafka = shared_kafka();
+    kafka.create_topic("young", 2).unwrap();
+    // From 2023, and in one partition from now.
+    kafka.fill("young", 10).unwrap();
+    kafka.transaction("young", "young", 0, 3, "commit").unwrap();
+    let reset = OffsetReset::ByDuration(Duration::from_secs(3_600));
+    let mut consumer = subscribed(config(kafka, "young").auto_offset_reset(reset), "young").await;
+    let seen = read(&mut consumer, 3).await;
+    assert_eq!(seen.iter().map(|(partition, offset, _)| (partition, offset)).next(), Some((0, 5)));
+    assert_eq!(consumer.position(&TopicPartition::new("young", 1)).await.unwrap(), 5, "the end");
+}
+
+#[tokio::test]
+async fn a_lag_is_known_before_records_are_read() {
+    let kafka = shared_kafka();
+    kafka.create_topic("lag", 1).unwrap();
+    kafka.fill("lag", 100).unwrap();
+    let partition = TopicPartition::new("lag", 0);
+    let mut consumer = Consumer::new(config(kafka, "lag")).unwrap();
+    consumer.assign([partition.clone()]).await.unwrap();
+    consumer.pause([partition.clone()]).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while consumer.current_lag(&partition).await.unwrap() != Some(100) {
+        assert!(Instant::now() < deadline);
+        assert!(consumer.poll(Duration::from_millis(50)).await.unwrap().is_empty());
+    }
+}

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::offsets::at;
 use super::{Closing, Core, Polling, PositionAsked};
 use crate::Error;
 use crate::core::commits::{Commit, Why};
 use crate::core::fetching::{Place, ResetTo};
-use crate::core::io::{Action, Answer, CallId, Command, OffsetAndMetadata, Offsets, Update};
+use crate::core::io::{Action, Answer, CallId, Command, Offsets, Update};
 use crate::core::topic_partition::TopicPartition;
 
 /// How long a consumer that was dropped may take to leave its group.
@@ -71,6 +72,10 @@ impl Core {
             Command::LookUp { question, deadline } => {
                 self.lookups.ask(call, question, &self.metadata, now, deadline);
             }
+            Command::CurrentLag(partition) => {
+                let answer = self.current_lag(&partition);
+                self.answer(call, answer);
+            }
             Command::Lags => {
                 let lags = self.fetching.assignment().map(|tp| (tp.clone(), self.fetching.lag(tp)));
                 let lags = Answer::Lags(lags.collect());
@@ -83,17 +88,12 @@ impl Core {
     /// What can be committed: how far the application has its records.
     pub(super) fn consumed_offsets(&self) -> Offsets {
         let positions = self.fetching.positions();
-        let offsets = positions.map(|(partition, place)| {
-            let leader_epoch = Some(place.leader_epoch).filter(|epoch| *epoch >= 0);
-            let offset = OffsetAndMetadata { offset: place.offset, leader_epoch, metadata: String::new() };
-            (partition.clone(), offset)
-        });
-        offsets.collect()
+        positions.map(|(partition, place)| (partition.clone(), at(place))).collect()
     }
 
     fn commit(&mut self, call: CallId, offsets: Option<Offsets>, deadline: Option<Instant>, now: Instant) {
         let offsets = offsets.unwrap_or_else(|| self.consumed_offsets());
-        let Some(group) = &mut self.group else { return self.answer(call, Err(Error::NoGroup)) };
+        let Some(group) = &self.group else { return self.answer(call, Err(Error::NoGroup)) };
         // A commit of nothing waits for those before it, and then it is done.
         if offsets.is_empty() && group.commits.is_empty() {
             return self.answer(call, Ok(Answer::Done));
@@ -105,7 +105,7 @@ impl Core {
                 Commit { background: vec![call], ..Commit::new(Why::Background, offsets, now, deadline) }
             }
         };
-        group.commits.push(commit);
+        self.push_commit(commit);
     }
 
     fn ask_committed(
@@ -165,6 +165,14 @@ impl Core {
         }
         self.outbox.push_back(Action::Update(Update::Paused { partitions, paused }));
         Ok(())
+    }
+
+    fn current_lag(&mut self, partition: &TopicPartition) -> Result<Answer, Error> {
+        if !self.fetching.assignment().any(|owned| owned == partition) {
+            return Err(not_assigned(partition));
+        }
+        self.fetching.want_lag(partition);
+        Ok(Answer::Lag(self.fetching.lag(partition)))
     }
 
     pub(super) fn answer_positions(&mut self, now: Instant) {

@@ -66,6 +66,8 @@ pub struct Core {
     polling: Option<Polling>,
     positions_asked: Vec<PositionAsked>,
     lookups: Lookups,
+    /// The generation in which a rebalance stood in the way of the first commit.
+    pins_refused_in: Option<Generation>,
     /// For the next poll.
     errors: VecDeque<Error>,
     /// Since when no broker could be reached; `None` once one could.
@@ -165,6 +167,7 @@ impl Core {
             polling: None,
             positions_asked: Vec::new(),
             lookups: Lookups::new(config.lookup_settings()),
+            pins_refused_in: None,
             errors: VecDeque::new(),
             unreached_since: None,
             closing: None,
@@ -217,6 +220,7 @@ impl Core {
         self.refresh_metadata(now);
         self.keep_coordinator(now);
         self.look_up(now);
+        self.commit_pins(now);
         if self.closing.is_some() {
             self.send_commits(now);
             self.look_up_committed(now);

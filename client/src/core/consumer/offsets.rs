@@ -11,7 +11,7 @@ use crate::core::commits::{self, Commit, Verdict, Why};
 use crate::core::committed;
 use crate::core::connection::Lost;
 use crate::core::fetching::Place;
-use crate::core::io::{Action, Answer, Update};
+use crate::core::io::{Action, Answer, OffsetAndMetadata, Offsets, Update};
 use crate::core::membership::Generation;
 use crate::core::topic_partition::TopicPartition;
 
@@ -28,8 +28,34 @@ impl Core {
         }
         let offsets = self.consumed_offsets();
         let deadline = now + self.default_api_timeout;
-        if let Some(group) = self.group.as_mut().filter(|_| !offsets.is_empty()) {
-            group.commits.push(Commit::new(Why::Auto, offsets, now, deadline));
+        if !offsets.is_empty() {
+            self.push_commit(Commit::new(Why::Auto, offsets, now, deadline));
+        }
+    }
+
+    /// Queues a commit of how far the application is. It outdates what the reset policy has found.
+    pub(super) fn push_commit(&mut self, commit: Commit) {
+        let Some(group) = &mut self.group else { return };
+        commit.offsets.keys().for_each(|partition| self.fetching.unpin(partition));
+        group.commits.push(commit);
+    }
+
+    /// Commits where the reset policy has led to in partitions of which nothing was committed: `latest` would lead elsewhere
+    /// the next time, past records that nobody has read. Who assigns partitions to itself keeps its own books.
+    pub(super) fn commit_pins(&mut self, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        if !self.subscription.uses_group() {
+            return drop(self.fetching.take_pinned());
+        }
+        if !group.membership.is_stable()
+            || self.pins_refused_in.as_ref() == Some(group.membership.generation())
+        {
+            return;
+        }
+        let pinned = self.fetching.take_pinned();
+        if !pinned.is_empty() {
+            let offsets = pinned.into_iter().map(|(partition, place)| (partition, at(place))).collect();
+            group.commits.push(Commit::new(Why::Pin, offsets, now, now + self.default_api_timeout));
         }
     }
 
@@ -113,6 +139,7 @@ impl Core {
         match (commit.why, result) {
             (Why::Call(call), result) => self.answer(call, result.map(|()| Answer::Done)),
             (_, Ok(())) | (Why::Handover, Err(Error::RebalanceInProgress)) => {}
+            (Why::Pin, Err(error)) => self.pin_failed(commit.offsets, error),
             (Why::Auto, Err(error)) if error.is_retriable() => {
                 let soon = self.retry_backoff;
                 self.group.iter_mut().for_each(|group| group.commits.auto_in(soon, now));
@@ -124,6 +151,25 @@ impl Core {
                 }
                 self.outbox.push_back(Action::Update(Update::CommitFailed(error)));
             }
+        }
+    }
+
+    /// What stays assigned is to be committed all the same, unless there is no hope.
+    fn pin_failed(&mut self, offsets: Offsets, error: Error) {
+        let is_rebalance = matches!(error, Error::RebalanceInProgress | Error::CommitFailed);
+        if is_rebalance || error.is_retriable() {
+            for (partition, offset) in &offsets {
+                let leader_epoch = offset.leader_epoch.unwrap_or(-1);
+                self.fetching.pin(partition, Place { offset: offset.offset, leader_epoch });
+            }
+        }
+        if is_rebalance {
+            // Not again before the group has changed hands (T8).
+            self.pins_refused_in = self.group.as_ref().map(|group| group.membership.generation().clone());
+        } else if error == Error::Fenced {
+            self.fail(error);
+        } else {
+            self.outbox.push_back(Action::Update(Update::CommitFailed(error)));
         }
     }
 
@@ -207,4 +253,10 @@ impl Core {
             self.refused(Error::Broker { doing: "looking up committed offsets", code });
         }
     }
+}
+
+/// A place as it is committed.
+pub(super) fn at(place: Place) -> OffsetAndMetadata {
+    let leader_epoch = Some(place.leader_epoch).filter(|epoch| *epoch >= 0);
+    OffsetAndMetadata { offset: place.offset, leader_epoch, metadata: String::new() }
 }

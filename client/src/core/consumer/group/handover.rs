@@ -80,7 +80,7 @@ impl Core {
             }
         };
         if may_commit && group.commits.is_automatic() && !offsets.is_empty() {
-            group.commits.push(Commit::new(Why::Handover, offsets, now, deadline));
+            self.push_commit(Commit::new(Why::Handover, offsets, now, deadline));
         }
         if !goes.is_empty() {
             self.fetching.withhold(&goes);

@@ -53,11 +53,9 @@ impl Core {
         let owned = self.owned();
         let mut offsets = self.consumed_offsets();
         offsets.retain(|partition, _| !partitions.contains(partition));
-        if let Some(group) = self.group.as_mut().filter(|group| group.commits.is_automatic())
-            && !offsets.is_empty()
-        {
+        if self.group.as_ref().is_some_and(|group| group.commits.is_automatic()) && !offsets.is_empty() {
             let deadline = now + self.default_api_timeout;
-            group.commits.push(Commit::new(Why::Background, offsets, now, deadline));
+            self.push_commit(Commit::new(Why::Background, offsets, now, deadline));
         }
         self.subscription.set(Interest::Partitions);
         let added = partitions.difference(&owned).cloned().collect();

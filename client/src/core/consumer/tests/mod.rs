@@ -5,6 +5,7 @@ mod closing;
 mod joining;
 mod lookups;
 mod offsets;
+mod pins;
 mod rebalances;
 mod recovery;
 mod sim;

@@ -77,7 +77,8 @@ pub struct Sim {
 }
 
 pub fn config() -> Config {
-    Config::new("seed:9092").unwrap().group_id("g")
+    // What `latest` finds would be committed, which only some tests are about.
+    Config::new("seed:9092").unwrap().group_id("g").auto_offset_reset(crate::OffsetReset::Earliest)
 }
 
 pub fn t(partition: i32) -> TopicPartition {
