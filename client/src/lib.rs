@@ -8,6 +8,10 @@
 //! - [`Admin`] lists and describes groups, and reads and sets their offsets.
 //! - [`Error`] says what to do about it ([`is_retriable`](Error::is_retriable)); [`Notice`]s tell what went on in the
 //!   background: rebalances, broken connections, resets.
+//! - Events for `tracing` tell operators the same and more, with fields by name (`client_id`, `group_id`, `node`, `topic`,
+//!   `partition`, ...). Error: records that cannot be read. Warn: a connection that broke, a commit in the background that
+//!   failed, a position that was reset. Info: the group's coordinator, joining, partitions that come and go. Debug:
+//!   connections made and closed when idle, and what a broker is asked again.
 //! - [`core`] is the consumer without a clock and without sockets, for those who run it on a loop of their own.
 
 pub mod core;
@@ -21,6 +25,7 @@ mod delivery;
 mod driver;
 mod error;
 mod records;
+mod trace;
 
 pub use admin::{Admin, GroupDescription, GroupListing, ListedOffsets, MemberDescription, OffsetSpec};
 pub use commit_tracker::{CommitTracker, Done};

@@ -14,7 +14,7 @@ mod record_stream;
 mod subscribing;
 mod wakeup;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use milena_protocol::Limits;
@@ -23,10 +23,11 @@ use crate::config::Config;
 use crate::core::consumer::Core;
 use crate::core::io::{Command, Update};
 use crate::core::topic_partition::TopicPartition;
-use crate::delivery::{Delivery, DeliverySettings};
+use crate::delivery::{CorruptRecords, Delivery, DeliverySettings};
 use crate::driver::{self, Calls, Updates};
 use crate::error::Error;
 use crate::records::Records;
+use crate::trace::Trace;
 
 pub use committing::PendingCommit;
 pub use handle::ConsumerHandle;
@@ -77,6 +78,9 @@ pub struct Consumer {
     updates: Updates,
     listening: Listening,
     delivery: Delivery,
+    trace: Trace,
+    /// What was last said to be unreadable, of each partition.
+    told_corrupt: BTreeMap<TopicPartition, CorruptRecords>,
     assignment: BTreeSet<TopicPartition>,
     paused: BTreeSet<TopicPartition>,
     notices: VecDeque<Notice>,
@@ -99,7 +103,7 @@ impl Consumer {
         let fetch_bytes = usize::try_from(config.fetch_max_bytes).unwrap_or_default();
         let mut limits = Limits::default();
         limits.frame_bytes = limits.frame_bytes.max(fetch_bytes + BATCH_BYTES);
-        let (calls, updates) = driver::start(core, limits, config.socket_settings());
+        let (calls, updates) = driver::start(core, limits, config.socket_settings(), Trace::new(&config));
         Ok(Self::over(calls, updates, &config))
     }
 
@@ -119,6 +123,8 @@ impl Consumer {
             updates,
             listening: Listening::default(),
             delivery: Delivery::new(delivery),
+            trace: Trace::new(config),
+            told_corrupt: BTreeMap::new(),
             assignment: BTreeSet::new(),
             paused: BTreeSet::new(),
             notices: VecDeque::new(),
@@ -139,7 +145,7 @@ impl Consumer {
         let deadline = Instant::now() + timeout;
         loop {
             self.poll_core(deadline).await?;
-            self.delivery.fill(self.max_poll_records)?;
+            self.fill(self.max_poll_records)?;
             if !self.delivery.records().is_empty() || Instant::now() >= deadline {
                 return Ok(self.delivery.records());
             }
@@ -206,6 +212,18 @@ impl Consumer {
         answer
     }
 
+    /// Makes so many records ready. That some cannot be read is said once, however often they are tried.
+    fn fill(&mut self, records: usize) -> Result<(), CorruptRecords> {
+        let result = self.delivery.fill(records);
+        if let Err(corrupt) = &result
+            && self.told_corrupt.insert(corrupt.partition().clone(), corrupt.clone()).as_ref()
+                != Some(corrupt)
+        {
+            self.trace.corrupt(corrupt);
+        }
+        result
+    }
+
     fn take_updates(&mut self) {
         while let Some(update) = self.updates.next_now() {
             self.take(update);
@@ -239,7 +257,7 @@ impl Consumer {
                 }
             }
             Update::Sought { partition, epoch } => self.delivery.forget(&partition, epoch),
-            Update::Disconnected { address, reason } => {
+            Update::Disconnected { address, reason, .. } => {
                 let address = format!("{}:{}", address.host, address.port);
                 self.notice(Notice::Disconnected { address, reason });
             }

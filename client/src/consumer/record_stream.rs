@@ -64,7 +64,7 @@ impl Consumer {
                 self.poll_core(Instant::now() + WAIT).await?;
                 *pace = Pace { polled: Some(Instant::now()), unreported: 0 };
             }
-            self.delivery.fill(1)?;
+            self.fill(1)?;
             if let Some(record) = self.delivery.records().iter().next() {
                 pace.unreported += 1;
                 return Ok(record.to_owned());

@@ -11,6 +11,7 @@ use super::fetch_report::{FetchNotice, Place};
 use super::fetching::ResetTo;
 use super::lookups::{Found, Question};
 use super::metadata::Address;
+use super::report::Report;
 use super::subscription::Interest;
 use super::topic_partition::TopicPartition;
 use crate::Error;
@@ -74,6 +75,8 @@ pub enum Action {
     },
     /// Tell the application's side what has changed. Comes before the answer of the call that it belongs to.
     Update(Update),
+    /// Something for the log.
+    Report(Report),
     /// Answer a call.
     Answer {
         /// Which.
@@ -280,6 +283,8 @@ pub enum Update {
         address: Address,
         /// What happened, for people to read.
         reason: String,
+        /// Whether the attempt before it has failed too.
+        again: bool,
     },
     /// A commit in the background failed.
     CommitFailed(Error),

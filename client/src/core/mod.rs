@@ -33,6 +33,7 @@ mod network;
 mod offsets;
 mod positions;
 pub mod recovery;
+pub mod report;
 pub(crate) mod rng;
 #[cfg(test)]
 pub(crate) mod test_support;

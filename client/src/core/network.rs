@@ -12,6 +12,7 @@ use milena_protocol::{Api, Request, RequestBody, RequestHeader, Response};
 use super::connection::{Connection, ConnectionId, ConnectionSettings, Ended, Greeting, Returned};
 use super::io::Action;
 use super::metadata::Address;
+use super::report::Report;
 use super::rng::Rng;
 use super::versions::Versions;
 
@@ -40,6 +41,7 @@ pub(super) struct Network<T> {
     actions: VecDeque<Action>,
     returned: VecDeque<(Peer, Returned<T>)>,
     failed: VecDeque<Failure>,
+    reports: VecDeque<Report>,
 }
 
 /// A connection that was lost, other than by closing it.
@@ -48,6 +50,18 @@ pub(super) struct Failure {
     pub(super) peer: Peer,
     pub(super) address: Address,
     pub(super) reason: String,
+    pub(super) kind: FailureKind,
+}
+
+/// How bad it is that a connection is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// It worked, and nobody was waiting for anything.
+    Idle,
+    /// It worked, or was the first attempt.
+    First,
+    /// The attempt before it has failed as well.
+    Again,
 }
 
 impl<T> Network<T> {
@@ -63,6 +77,7 @@ impl<T> Network<T> {
             actions: VecDeque::new(),
             returned: VecDeque::new(),
             failed: VecDeque::new(),
+            reports: VecDeque::new(),
         }
     }
 
@@ -192,7 +207,10 @@ impl<T> Network<T> {
             Some(Greeting::Ask { correlation_id, version, body }) => {
                 self.push_request(id, Api::ApiVersions, version, correlation_id, body.into());
             }
-            Some(Greeting::Done) => self.ever_ready |= !matches!(peer, Peer::Bootstrap(_)),
+            Some(Greeting::Done) => {
+                self.ever_ready |= !matches!(peer, Peer::Bootstrap(_));
+                self.report(peer, |peer, address| Report::Connected { peer, address });
+            }
             Some(Greeting::Failed(reason)) => self.fail(peer, reason, now),
             None => self.fail(peer, "the broker spoke before it was asked".into(), now),
         }
@@ -211,7 +229,12 @@ impl<T> Network<T> {
 
     fn give_up(&mut self, peer: Peer, reason: String, close: bool, now: Instant) {
         let Some(connection) = self.connections.get_mut(&peer) else { return };
-        let failure = Failure { peer, address: connection.address().clone(), reason: reason.clone() };
+        let kind = match () {
+            () if connection.has_failed() => FailureKind::Again,
+            () if !close && connection.is_ready() && connection.in_flight() == 0 => FailureKind::Idle,
+            () => FailureKind::First,
+        };
+        let failure = Failure { peer, address: connection.address().clone(), reason: reason.clone(), kind };
         self.last_error = Some((failure.address.clone(), reason.clone()));
         let ended = connection.fail(reason, &mut self.rng, now);
         self.failed.push_back(failure);
@@ -226,6 +249,12 @@ impl<T> Network<T> {
             self.actions.push_back(Action::Close { connection: id });
         }
         self.returned.extend(lost.into_iter().map(|returned| (peer, returned)));
+    }
+
+    fn report(&mut self, peer: Peer, report: impl FnOnce(Peer, Address) -> Report) {
+        if let Some(connection) = self.connections.get(&peer) {
+            self.reports.push_back(report(peer, connection.address().clone()));
+        }
     }
 
     fn find(&mut self, id: ConnectionId) -> Option<(Peer, &mut Connection<T>)> {
@@ -244,7 +273,10 @@ impl<T> Network<T> {
         let is_idle = |connection: &Connection<T>| connection.is_idle(max_idle, now);
         let idle: Vec<Peer> =
             self.connections.iter().filter(|(_, c)| is_idle(c)).map(|(peer, _)| *peer).collect();
-        idle.into_iter().for_each(|peer| self.close(peer));
+        for peer in idle {
+            self.report(peer, |peer, address| Report::Idle { peer, address });
+            self.close(peer);
+        }
     }
 
     /// When [`advance`](Self::advance) has something to do, or a back-off ends.
@@ -257,9 +289,14 @@ impl<T> Network<T> {
         self.actions.pop_front()
     }
 
-    /// Which connection was lost.
+    /// Which connection was lost, and how badly.
     pub(super) fn next_failed(&mut self) -> Option<Failure> {
         self.failed.pop_front()
+    }
+
+    /// What the log is to have.
+    pub(super) fn next_report(&mut self) -> Option<Report> {
+        self.reports.pop_front()
     }
 
     /// What came back from whom.

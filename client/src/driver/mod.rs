@@ -7,7 +7,7 @@
 //!            <-answer--
 //! ```
 //!
-//! It decides nothing. One loop acts until the core says to wait, then waits for whatever comes first.
+//! It decides nothing, and writes what happens for `tracing`. One loop acts until the core says to wait, then waits for whatever comes first.
 
 mod calls;
 mod connection;
@@ -26,6 +26,7 @@ use crate::core::consumer::Core;
 use crate::core::io::{Action, Answer, CallId, Command, Event, Update};
 use crate::core::metadata::Address;
 use crate::error::Error;
+use crate::trace::Trace;
 
 pub(crate) use calls::{Calls, Message, Updates, ends};
 pub(crate) use socket::SocketSettings;
@@ -35,7 +36,7 @@ pub(crate) use socket::SocketSettings;
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-pub(crate) fn start(core: Core, limits: Limits, sockets: SocketSettings) -> (Calls, Updates) {
+pub(crate) fn start(core: Core, limits: Limits, sockets: SocketSettings, trace: Trace) -> (Calls, Updates) {
     let (message_sender, messages) = mpsc::unbounded_channel();
     let (updates, update_receiver) = mpsc::unbounded_channel();
     let (event_sender, events) = mpsc::unbounded_channel();
@@ -43,6 +44,7 @@ pub(crate) fn start(core: Core, limits: Limits, sockets: SocketSettings) -> (Cal
         core,
         limits,
         sockets,
+        trace,
         attempts: HashMap::new(),
         updates,
         waiting: HashMap::new(),
@@ -58,6 +60,7 @@ struct Driver {
     core: Core,
     limits: Limits,
     sockets: SocketSettings,
+    trace: Trace,
     /// How often it was tried to connect to an address since that went well.
     attempts: HashMap<Address, usize>,
     /// To the application. What the core has fetched ahead is bounded there.
@@ -163,8 +166,10 @@ impl Driver {
             }
             // An application that has gone away, or that has given up a call, needs to know nothing.
             Action::Update(update) => {
+                self.trace.update(&update);
                 let _ = self.updates.send(update);
             }
+            Action::Report(report) => self.trace.report(&report),
             Action::Answer { call, answer } => {
                 if let Some(waiting) = self.waiting.remove(&call) {
                     let _ = waiting.send(answer);

@@ -14,3 +14,4 @@ mod offsets;
 mod reading;
 mod streams;
 mod subscribing;
+mod tracing;

@@ -13,6 +13,7 @@ use crate::core::connection::Lost;
 use crate::core::fetching::{ConnectionLost, FetchToken, Outgoing};
 use crate::core::metadata::{Address, Metadata};
 use crate::core::network::Peer;
+use crate::core::report::Report;
 use crate::core::versions::Versions;
 
 /// The first version in which a request about no topics is about none, and one about all has its own form.
@@ -157,6 +158,7 @@ impl Core {
         let begins = self.metadata.rebootstrap(now);
         if begins {
             nodes.into_iter().for_each(|node| self.network.forget(Peer::Node(node)));
+            self.report(Report::Rebootstrapping);
         }
         begins
     }

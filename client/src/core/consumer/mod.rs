@@ -21,6 +21,7 @@ mod calls;
 mod group;
 mod lookups;
 mod offsets;
+mod reports;
 #[cfg(test)]
 mod tests;
 
@@ -30,17 +31,19 @@ use std::time::{Duration, Instant};
 use milena_protocol::Str;
 
 use super::fetching::{FetchToken, Fetching};
-use super::io::{Action, Answer, CallId, Event, RebalanceId, Update};
+use super::io::{Action, Answer, CallId, Event, RebalanceId};
 use super::lookups::{LookupToken, Lookups};
 use super::membership::Generation;
 use super::metadata::Metadata;
-use super::network::{Failure, Network, Peer};
+use super::network::{Network, Peer};
+use super::report::Report;
 use super::rng::Rng;
 use super::subscription::Subscription;
 use super::topic_partition::TopicPartition;
 use super::wall_clock::WallClock;
 use crate::{Config, ConfigError, Error};
 use group::{Group, Handover, Unsubscribing};
+use reports::Reported;
 
 /// The consumer, without a clock and without sockets.
 #[derive(Debug)]
@@ -73,6 +76,7 @@ pub struct Core {
     /// Since when no broker could be reached; `None` once one could.
     unreached_since: Option<Instant>,
     closing: Option<Closing>,
+    reported: Reported,
     outbox: VecDeque<Action>,
 }
 
@@ -171,6 +175,7 @@ impl Core {
             errors: VecDeque::new(),
             unreached_since: None,
             closing: None,
+            reported: Reported::default(),
             outbox: VecDeque::new(),
             rng,
         })
@@ -208,7 +213,8 @@ impl Core {
     }
 
     fn next_action(&mut self) -> Option<Action> {
-        self.network.next_action().or_else(|| self.outbox.pop_front())
+        let report = self.network.next_report().map(Action::Report);
+        report.or_else(|| self.network.next_action()).or_else(|| self.outbox.pop_front())
     }
 
     /// Does all that is due. What one step brings about is due in a later one, or comes with an action.
@@ -240,6 +246,8 @@ impl Core {
     fn take_in(&mut self, now: Instant) {
         while let Some((peer, returned)) = self.network.next_returned() {
             let answer = returned.answer;
+            let retry = answer.as_ref().ok().and_then(|(_, answer)| Report::retry(answer));
+            retry.into_iter().for_each(|retry| self.report(retry));
             match returned.tag {
                 Tag::Metadata { topics, all } => self.metadata_answered(topics, all, answer, now),
                 Tag::FindCoordinator => self.coordinator_answered(answer, now),
@@ -255,13 +263,14 @@ impl Core {
                 Tag::Lookup(token) => self.lookup_answered(token, answer, now),
             }
         }
-        while let Some(Failure { peer, address, reason }) = self.network.next_failed() {
-            if peer == Peer::Coordinator {
+        while let Some(failure) = self.network.next_failed() {
+            if failure.peer == Peer::Coordinator {
                 self.coordinator_failed(now);
             }
-            self.lookups_lose(peer, now);
-            self.outbox.push_back(Action::Update(Update::Disconnected { address, reason }));
+            self.lookups_lose(failure.peer, now);
+            self.report_lost(failure);
         }
+        self.report_group();
     }
 
     /// When something is due. What is due already waits for something else to happen, a connection as a rule.

@@ -8,5 +8,6 @@ mod offsets;
 mod pins;
 mod rebalances;
 mod recovery;
+mod reports;
 mod sim;
 mod subscribing;

@@ -23,6 +23,7 @@ use crate::core::connection::ConnectionId;
 use crate::core::consumer::Core;
 use crate::core::fetching::Place;
 use crate::core::io::{Action, Answer, CallId, Command, Event, Offsets, RebalanceId, RebalanceKind, Update};
+use crate::core::report::Report;
 use crate::core::subscription::Interest;
 use crate::core::test_support::{T, metadata_response, partition_answer, start, topic_answer};
 use crate::core::topic_partition::TopicPartition;
@@ -65,8 +66,11 @@ pub struct Sim {
     untold: Option<RebalanceId>,
     /// Whether the listener is done as soon as it is told.
     pub has_quick_listener: bool,
+    pub reports: Vec<Report>,
     /// How many connections failed.
     pub disconnected: usize,
+    /// Whether each was one of a series.
+    pub breaks: Vec<bool>,
     pub answers: BTreeMap<CallId, Result<Answer, Error>>,
     pub is_finished: bool,
     last_call: u64,
@@ -101,7 +105,9 @@ impl Sim {
             rebalances: Vec::new(),
             untold: None,
             has_quick_listener: true,
+            reports: Vec::new(),
             disconnected: 0,
+            breaks: Vec::new(),
             answers: BTreeMap::new(),
             is_finished: false,
             last_call: 0,
@@ -292,7 +298,10 @@ impl Sim {
             }
             Action::Close { connection } => drop(self.open.remove(&connection)),
             Action::Send { connection, request } => self.asked(connection, *request),
-            Action::Update(Update::Disconnected { .. }) => self.disconnected += 1,
+            Action::Update(Update::Disconnected { again, .. }) => {
+                self.disconnected += 1;
+                self.breaks.push(again);
+            }
             Action::Update(Update::Rebalance(rebalance)) => {
                 self.rebalances.push((rebalance.kind, rebalance.partitions));
                 self.untold = Some(rebalance.id);
@@ -301,6 +310,7 @@ impl Sim {
                 }
             }
             Action::Update(update) => self.updates.push(update),
+            Action::Report(report) => self.reports.push(report),
             Action::Answer { call, answer } => drop(self.answers.insert(call, answer)),
             Action::Wait(_) | Action::Finish => unreachable!(),
         }
