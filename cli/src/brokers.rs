@@ -85,7 +85,7 @@ impl BrokerArgs {
         let config = self.config(&[]).unwrap_or_else(|problem| crate::usage(problem));
         match Admin::new(config) {
             Err(Error::Config(problem)) => crate::usage(problem),
-            admin => admin.map_err(Failure::of),
+            admin => Ok(admin?),
         }
     }
 }

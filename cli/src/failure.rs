@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use milena_client::Error;
+
 /// What is printed, after `milena: `, before the command ends with exit code 1.
 pub enum Failure {
     /// A file that cannot be read.
@@ -30,6 +32,18 @@ impl fmt::Display for Failure {
             Failure::OutputClosed => f.write_str("output closed"),
             Failure::Output(cause) => write!(f, "standard output: {cause}"),
             Failure::Other(cause) => f.write_str(cause),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    /// What went wrong between the client and its brokers.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unreachable { .. } => {
+                Failure::Other(format!("{error}; is --bootstrap the address of a broker?"))
+            }
+            error => Failure::of(error),
         }
     }
 }

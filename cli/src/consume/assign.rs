@@ -78,10 +78,10 @@ pub async fn assign(
             places.insert(TopicPartition::new(&assignment.topic, partition), place);
         }
     }
-    consumer.assign(places.keys().cloned()).await.map_err(Failure::of)?;
+    consumer.assign(places.keys().cloned()).await?;
     for (partition, place) in places {
         if let Some(place) = place {
-            seek(consumer, &partition, place).await.map_err(Failure::of)?;
+            seek(consumer, &partition, place).await?;
         }
     }
     Ok(())
@@ -90,7 +90,7 @@ pub async fn assign(
 /// The numbers of the partitions, which must be there.
 async fn partitions(consumer: &mut Consumer, wanted: &Assignment) -> Result<BTreeSet<i32>, Failure> {
     let topic = &wanted.topic;
-    let there = consumer.partitions_for(topic).await.map_err(Failure::of)?;
+    let there = consumer.partitions_for(topic).await?;
     let there: BTreeSet<i32> = there.iter().map(|info| info.partition).collect();
     match wanted.partition {
         _ if there.is_empty() => Err(Failure::Other(format!("there is no topic {topic}"))),

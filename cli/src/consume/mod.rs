@@ -200,14 +200,14 @@ async fn choose(args: &Args, consumer: &mut Consumer) -> Result<(), Failure> {
     };
     match chosen {
         Err(problem @ Error::Pattern(_)) => crate::usage(problem),
-        chosen => chosen.map_err(Failure::of),
+        chosen => Ok(chosen?),
     }
 }
 
 async fn consume(args: Args, config: Config) -> Result<(), Failure> {
     let mut consumer = match Consumer::new(config) {
         Err(Error::Config(problem)) => crate::usage(problem),
-        consumer => consumer.map_err(Failure::of)?,
+        consumer => consumer?,
     };
     choose(&args, &mut consumer).await?;
     let mut output = Output {
@@ -225,7 +225,7 @@ async fn consume(args: Args, config: Config) -> Result<(), Failure> {
     loop {
         let records = tokio::select! {
             () = &mut stop => break,
-            records = consumer.poll(POLL) => records.map_err(Failure::of)?,
+            records = consumer.poll(POLL) => records?,
         };
         if let Some(ends) = &mut ends {
             ends.left(&records.partitions());
@@ -233,16 +233,16 @@ async fn consume(args: Args, config: Config) -> Result<(), Failure> {
         // A failure to write leaves by `?`, and the consumer without a commit.
         let rest = output.print(&records)?;
         for (partition, offset) in rest {
-            consumer.seek(&partition, offset).await.map_err(Failure::of)?;
+            consumer.seek(&partition, offset).await?;
         }
         consumer.notices().for_each(|notice| output.progress.say(notice.to_string()));
         if output.left == 0 {
             break;
         }
         if args.exit_at_end || ends.is_some() || output.progress.is_due() {
-            let lags = consumer.lags().await.map_err(Failure::of)?;
+            let lags = consumer.lags().await?;
             for partition in ends.iter_mut().flat_map(|ends| ends.reached(&lags)) {
-                let offset = consumer.position(&partition).await.map_err(Failure::of)?;
+                let offset = consumer.position(&partition).await?;
                 let (topic, partition) = (&partition.topic, partition.partition);
                 output.progress.tell(format!("reached end of {topic} [{partition}] at offset {offset}"));
             }
@@ -254,7 +254,7 @@ async fn consume(args: Args, config: Config) -> Result<(), Failure> {
         }
     }
     output.progress.finish();
-    consumer.close(CLOSE).await.map_err(Failure::of)?;
+    consumer.close(CLOSE).await?;
     output.end()
 }
 
@@ -293,8 +293,7 @@ impl Output {
                 Err(NotPrinted::Output(error)) => return Err(error),
                 Err(NotPrinted::Mismatch(cause)) => {
                     self.mismatches += 1;
-                    let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
-                    self.progress.tell(format!("milena: {topic}-{partition}@{offset}: {cause}"));
+                    self.progress.tell(format!("milena: {cause}"));
                 }
             }
         }

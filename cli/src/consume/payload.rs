@@ -6,6 +6,10 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::ValueEnum;
+use milena_client::deserialize::{
+    DeserializeError, Deserializer, DoubleDeserializer, FloatDeserializer, IntegerDeserializer,
+    LongDeserializer, Origin, ShortDeserializer, StringDeserializer, UUIDDeserializer,
+};
 use serde_json::value::RawValue;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -34,10 +38,9 @@ pub enum PayloadType {
     Uuid,
 }
 
-/// What was read from the bytes.
+/// What was read from the bytes; null is no payload.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Payload<'a> {
-    Null,
     /// Nothing is known of them.
     Bytes(&'a [u8]),
     /// Text, which JSON has in quotes.
@@ -46,37 +49,33 @@ pub enum Payload<'a> {
     Literal(String),
 }
 
-impl PayloadType {
-    /// Reads a key or a value. Null is null in every type.
-    ///
-    /// # Errors
-    /// What the bytes are, where they are nothing of this type.
-    pub fn read(self, bytes: Option<&[u8]>) -> Result<Payload<'_>, String> {
-        let Some(bytes) = bytes else { return Ok(Payload::Null) };
+impl Deserializer for PayloadType {
+    type Output<'a> = Payload<'a>;
+
+    fn deserialize<'a>(&self, of: &Origin<'_>, data: &'a [u8]) -> Result<Payload<'a>, DeserializeError> {
         Ok(match self {
-            PayloadType::Bytes => Payload::Bytes(bytes),
-            PayloadType::Text => Payload::Text(text(bytes)?.into()),
-            PayloadType::Hex => Payload::Text(hex(bytes).into()),
-            PayloadType::Base64 => Payload::Text(BASE64.encode(bytes).into()),
-            PayloadType::Json => Payload::Literal(json(bytes)?),
-            PayloadType::I16 => Payload::Literal(i16::from_be_bytes(fixed(bytes)?).to_string()),
-            PayloadType::I32 => Payload::Literal(i32::from_be_bytes(fixed(bytes)?).to_string()),
-            PayloadType::I64 => Payload::Literal(i64::from_be_bytes(fixed(bytes)?).to_string()),
+            PayloadType::Bytes => Payload::Bytes(data),
+            PayloadType::Text => Payload::Text(StringDeserializer.deserialize(of, data)?.into()),
+            PayloadType::Hex => Payload::Text(hex(data).into()),
+            PayloadType::Base64 => Payload::Text(BASE64.encode(data).into()),
+            PayloadType::Json => Payload::Literal(json(data)?),
+            PayloadType::I16 => Payload::Literal(ShortDeserializer.deserialize(of, data)?.to_string()),
+            PayloadType::I32 => Payload::Literal(IntegerDeserializer.deserialize(of, data)?.to_string()),
+            PayloadType::I64 => Payload::Literal(LongDeserializer.deserialize(of, data)?.to_string()),
             PayloadType::F32 => {
-                let number = f32::from_be_bytes(fixed(bytes)?);
+                let number = FloatDeserializer.deserialize(of, data)?;
                 float(number.is_finite(), number.to_string())
             }
             PayloadType::F64 => {
-                let number = f64::from_be_bytes(fixed(bytes)?);
+                let number = DoubleDeserializer.deserialize(of, data)?;
                 float(number.is_finite(), number.to_string())
             }
-            PayloadType::Uuid => Payload::Text(uuid(bytes)?.into()),
+            PayloadType::Uuid => {
+                UUIDDeserializer.deserialize(of, data)?;
+                Payload::Text(StringDeserializer.deserialize(of, data)?.into())
+            }
         })
     }
-}
-
-fn text(bytes: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8 from byte {} on", error.valid_up_to()))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -88,8 +87,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Validates JSON and takes the white space out, so that it fits on a line. All else stays as it was written: numbers of
 /// any size, repeated names.
-fn json(bytes: &[u8]) -> Result<String, String> {
-    let value: &RawValue = serde_json::from_slice(bytes).map_err(|error| format!("not JSON: {error}"))?;
+fn json(bytes: &[u8]) -> Result<String, DeserializeError> {
+    let value: &RawValue = serde_json::from_slice(bytes).map_err(DeserializeError::from_error)?;
     let (mut quoted, mut escaped) = (false, false);
     let keep = |c: &char| {
         let inside = quoted;
@@ -104,37 +103,30 @@ fn json(bytes: &[u8]) -> Result<String, String> {
     Ok(value.get().chars().filter(keep).collect())
 }
 
-fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
-    bytes.try_into().map_err(|_| format!("{} bytes, where the number has {N}", bytes.len()))
-}
-
 /// JSON has no numbers that are not finite.
 fn float<'a>(is_finite: bool, text: String) -> Payload<'a> {
     if is_finite { Payload::Literal(text) } else { Payload::Text(text.into()) }
 }
 
-fn uuid(bytes: &[u8]) -> Result<&str, String> {
-    let is_uuid = bytes.len() == 36
-        && bytes.iter().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
-    if is_uuid { text(bytes) } else { Err("not the 36 characters of a UUID".to_owned()) }
-}
-
 #[cfg(test)]
 mod tests {
+    use milena_client::deserialize::Part;
+
     use super::*;
 
+    fn read(payload: PayloadType, bytes: &[u8]) -> Result<Payload<'_>, DeserializeError> {
+        payload.deserialize(&Origin::new("t", Part::Value), bytes)
+    }
+
     fn literal(payload: PayloadType, bytes: &[u8]) -> String {
-        match payload.read(Some(bytes)) {
+        match read(payload, bytes) {
             Ok(Payload::Literal(text)) => text,
             other => panic!("{other:?}"),
         }
     }
 
     fn words(payload: PayloadType, bytes: &[u8]) -> String {
-        match payload.read(Some(bytes)) {
+        match read(payload, bytes) {
             Ok(Payload::Text(text)) => text.into_owned(),
             other => panic!("{other:?}"),
         }
@@ -166,19 +158,12 @@ mod tests {
 
     #[test]
     fn bytes_of_another_type_are_refused() {
-        let refusal = |payload: PayloadType, bytes: &[u8]| payload.read(Some(bytes)).unwrap_err();
-        assert_eq!(refusal(PayloadType::I64, b"123"), "3 bytes, where the number has 8");
-        assert_eq!(refusal(PayloadType::Text, b"a\xff"), "not UTF-8 from byte 1 on");
-        assert!(refusal(PayloadType::Json, b"{} {}").starts_with("not JSON: "));
-        assert_eq!(refusal(PayloadType::Uuid, b"0-0-0-0-0"), "not the 36 characters of a UUID");
-        let uuid = "123e4567-e89b-12d3-a456-426614174000";
+        let types =
+            [PayloadType::I16, PayloadType::I64, PayloadType::F32, PayloadType::Json, PayloadType::Uuid];
+        assert!(types.iter().all(|payload| read(*payload, b"a\xffc").is_err()));
+        assert!(read(PayloadType::Text, b"a\xff").is_err());
+        assert!(read(PayloadType::Json, b"{} {}").is_err());
+        let uuid = "123E4567-e89b-12d3-a456-426614174000";
         assert_eq!(words(PayloadType::Uuid, uuid.as_bytes()), uuid);
-    }
-
-    #[test]
-    fn null_is_null_in_every_type() {
-        for &payload in PayloadType::value_variants() {
-            assert_eq!(payload.read(None), Ok(Payload::Null));
-        }
     }
 }

@@ -85,12 +85,12 @@ pub fn failure(group: &str, error: Error) -> Failure {
         Error::Broker { code: ErrorCode::GROUP_ID_NOT_FOUND, .. } => Failure::Other(format!(
             "there is no group {group}; `milena groups list` prints those that there are"
         )),
-        error => Failure::of(error),
+        error => error.into(),
     }
 }
 
 async fn list(args: ListArgs) -> Result<(), Failure> {
-    let groups = args.brokers.admin()?.list_groups().await.map_err(Failure::of)?;
+    let groups = args.brokers.admin()?.list_groups().await?;
     let mut out = io::stdout().lock();
     if args.json {
         for group in groups {
@@ -122,7 +122,7 @@ async fn describe(args: DescribeArgs) -> Result<(), Failure> {
     let mut admin = args.brokers.admin()?;
     let mut groups = args.groups;
     if args.all_groups {
-        let listed = admin.list_groups().await.map_err(Failure::of)?;
+        let listed = admin.list_groups().await?;
         let of_consumers = listed.into_iter().filter(|group| {
             // A group without members has forgotten what it was for.
             matches!(group.protocol_type.as_str(), "consumer" | "")

@@ -99,7 +99,7 @@ impl Topic {
 pub async fn run(args: Args) -> Result<(), Failure> {
     let mut admin = args.brokers.admin()?;
     refuse_members(&mut admin, &args.group).await?;
-    let committed = admin.group_offsets(&args.group).await.map_err(Failure::of)?;
+    let committed = admin.group_offsets(&args.group).await?;
     let partitions = args.partitions(&mut admin, &committed).await?;
     if partitions.is_empty() {
         return Err(Failure::Other(format!("group {} has committed no offsets; name a --topic", args.group)));
@@ -132,7 +132,7 @@ async fn refuse_members(admin: &mut Admin, group: &str) -> Result<(), Failure> {
         ))),
         // Its first offsets make it.
         Err(Error::Broker { code: ErrorCode::GROUP_ID_NOT_FOUND, .. }) => Ok(()),
-        Err(error) => Err(Failure::of(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -166,7 +166,7 @@ impl Args {
                 Err(Error::Broker { code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, .. }) => {
                     return Err(Failure::Other(format!("there is no topic {}", topic.name)));
                 }
-                there => there.map_err(Failure::of)?,
+                there => there?,
             };
             let wanted = topic.partitions.as_ref().unwrap_or(&there);
             if let Some(missing) = wanted.iter().find(|partition| !there.contains(partition)) {
@@ -249,7 +249,7 @@ async fn listed(
 ) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
     let wanted = partitions.iter().map(|partition| (partition.clone(), spec));
     let mut offsets = BTreeMap::new();
-    for (partition, offset) in admin.list_offsets(wanted).await.map_err(Failure::of)? {
+    for (partition, offset) in admin.list_offsets(wanted).await? {
         let offset = offset.map_err(|code| Failure::Other(format!("{partition}: {code}")))?;
         offsets.extend(offset.map(|offset| (partition, offset)));
     }

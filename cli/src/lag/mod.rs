@@ -43,7 +43,7 @@ pub struct Args {
 const AFTER_HELP: &str = "\
 COMMITTED is the offset of the next record to read, END that of the next record to come, LAG the difference; a dash where
 one of them is not known. BEHIND compares the partitions with each other. PER SECOND is how fast the committed offset went
-on in the last ten seconds.";
+on in the last ten seconds. With -X isolation.level=read_committed, END is the first offset of an open transaction.";
 
 pub fn run(args: Args) -> Result<(), Failure> {
     crate::brokers::block_on(async {

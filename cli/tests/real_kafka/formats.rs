@@ -91,8 +91,10 @@ fn keys_and_values_are_printed_as_the_types_they_are() {
     // What is of another type is told, and the rest goes on.
     assert_eq!(code, Some(1));
     let complaints: Vec<&str> = complaints.lines().collect();
-    assert_eq!(complaints[0], "milena: types-0@1: the key is no i32: 3 bytes, where the number has 4");
-    assert!(complaints[1].starts_with("milena: types-0@2: the value is no json: "), "{complaints:?}");
+    let told = ["the key of types-0 at offset 1", "the value of types-0 at offset 2"];
+    for (complaint, place) in complaints.iter().zip(told) {
+        assert!(complaint.starts_with("milena: ") && complaint.contains(place), "{complaint}");
+    }
     assert_eq!(complaints[2..], ["milena: 2 records were not printed"]);
 
     let committed: Vec<_> =

@@ -10,8 +10,8 @@ use crate::consume::payload::Payload;
 
 pub fn write(
     record: &Record<'_>,
-    key: &Payload<'_>,
-    value: &Payload<'_>,
+    key: Option<&Payload<'_>>,
+    value: Option<&Payload<'_>>,
     out: &mut impl Write,
 ) -> io::Result<()> {
     out.write_all(b"{\"topic\":")?;
@@ -33,18 +33,18 @@ pub fn write(
         out.write_all(if n == 0 { b"[" } else { b",[" })?;
         bytes(header.key, out)?;
         out.write_all(b",")?;
-        payload(&header.value.map_or(Payload::Null, Payload::Bytes), out)?;
+        payload(header.value.map(Payload::Bytes).as_ref(), out)?;
         out.write_all(b"]")?;
     }
     out.write_all(b"]}\n")
 }
 
-fn payload(payload: &Payload<'_>, out: &mut impl Write) -> io::Result<()> {
+fn payload(payload: Option<&Payload<'_>>, out: &mut impl Write) -> io::Result<()> {
     match payload {
-        Payload::Null => out.write_all(b"null"),
-        Payload::Bytes(unknown) => bytes(unknown, out),
-        Payload::Text(text) => string(text, out),
-        Payload::Literal(json) => out.write_all(json.as_bytes()),
+        None => out.write_all(b"null"),
+        Some(Payload::Bytes(unknown)) => bytes(unknown, out),
+        Some(Payload::Text(text)) => string(text, out),
+        Some(Payload::Literal(json)) => out.write_all(json.as_bytes()),
     }
 }
 

@@ -6,6 +6,7 @@ mod template;
 use std::io::{self, Write};
 
 use milena_client::Record;
+use milena_client::deserialize::RecordDeserializationError;
 
 use super::payload::{Payload, PayloadType};
 use template::Template;
@@ -31,8 +32,8 @@ pub struct Printer {
 
 /// Why a record was not printed.
 pub enum NotPrinted {
-    /// Its key or its value is not of the type it should be; the text says which, and why.
-    Mismatch(String),
+    /// Its key or its value is not of the type it should be.
+    Mismatch(RecordDeserializationError),
     Output(io::Error),
 }
 
@@ -52,28 +53,19 @@ impl Format {
 impl Printer {
     /// Prints the record, or nothing of it when its key or value is not what it should be.
     pub fn print(&self, record: &Record<'_>, out: &mut impl Write) -> Result<(), NotPrinted> {
-        let value = self.value.read(record.value()).map_err(|cause| mismatch("value", self.value, cause))?;
+        let key = || record.deserialize_key(&self.key);
+        let value = record.deserialize_value(&self.value)?;
         match &self.format {
-            Format::Json => json::write(record, &self.read_key(record)?, &value, out)?,
+            Format::Json => json::write(record, key()?.as_ref(), value.as_ref(), out)?,
             Format::Text => {
-                text(&value, out)?;
+                out.write_all(String::from_utf8_lossy(bytes(value.as_ref())).as_bytes())?;
                 out.write_all(b"\n")?;
             }
-            Format::Raw => out.write_all(bytes(&value))?,
-            Format::Template(template) => template.write(record, &self.read_key(record)?, &value, out)?,
+            Format::Raw => out.write_all(bytes(value.as_ref()))?,
+            Format::Template(template) => template.write(record, key()?.as_ref(), value.as_ref(), out)?,
         }
         Ok(())
     }
-
-    fn read_key<'a>(&self, record: &Record<'a>) -> Result<Payload<'a>, NotPrinted> {
-        self.key.read(record.key()).map_err(|cause| mismatch("key", self.key, cause))
-    }
-}
-
-fn mismatch(part: &str, expected: PayloadType, cause: String) -> NotPrinted {
-    let expected = clap::ValueEnum::to_possible_value(&expected);
-    let expected = expected.as_ref().map_or("", |name| name.get_name());
-    NotPrinted::Mismatch(format!("the {part} is no {expected}: {cause}"))
 }
 
 impl From<io::Error> for NotPrinted {
@@ -82,17 +74,18 @@ impl From<io::Error> for NotPrinted {
     }
 }
 
-/// What is printed outside of JSON; null is nothing.
-fn bytes<'a>(payload: &'a Payload<'_>) -> &'a [u8] {
-    match payload {
-        Payload::Null => b"",
-        Payload::Bytes(bytes) => bytes,
-        Payload::Text(text) => text.as_bytes(),
-        Payload::Literal(text) => text.as_bytes(),
+impl From<RecordDeserializationError> for NotPrinted {
+    fn from(error: RecordDeserializationError) -> Self {
+        NotPrinted::Mismatch(error)
     }
 }
 
-/// The same, with a replacement for what is no UTF-8.
-fn text(payload: &Payload<'_>, out: &mut impl Write) -> io::Result<()> {
-    out.write_all(String::from_utf8_lossy(bytes(payload)).as_bytes())
+/// What is printed outside of JSON; null is nothing.
+fn bytes<'a>(payload: Option<&'a Payload<'_>>) -> &'a [u8] {
+    match payload {
+        None => b"",
+        Some(Payload::Bytes(bytes)) => bytes,
+        Some(Payload::Text(text)) => text.as_bytes(),
+        Some(Payload::Literal(text)) => text.as_bytes(),
+    }
 }

@@ -52,8 +52,8 @@ impl Template {
     pub fn write(
         &self,
         record: &Record<'_>,
-        key: &Payload<'_>,
-        value: &Payload<'_>,
+        key: Option<&Payload<'_>>,
+        value: Option<&Payload<'_>>,
         out: &mut impl Write,
     ) -> io::Result<()> {
         for piece in &self.0 {
