@@ -11,8 +11,8 @@ use milena_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use milena_protocol::{ErrorCode, Str};
 
 use super::backoff::Backoff;
+use super::classic_membership::Generation;
 use super::io::{CallId, Offsets};
-use super::membership::Generation;
 use super::rng::Rng;
 
 /// The newest version that names topics by name.

@@ -1,6 +1,7 @@
 //! The pure core: no clock, no async, no locks, no I/O.
 
 pub mod assignors;
+pub mod classic_membership;
 pub mod completed_fetch;
 pub mod connection;
 pub mod consumer;
@@ -9,7 +10,6 @@ pub mod fetch_settings;
 pub mod fetching;
 pub mod io;
 pub mod lookups;
-pub mod membership;
 pub mod metadata;
 pub mod partition_info;
 pub mod subscription;

@@ -30,10 +30,10 @@ use std::time::{Duration, Instant};
 
 use milena_protocol::Str;
 
+use super::classic_membership::Generation;
 use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId};
 use super::lookups::{LookupToken, Lookups};
-use super::membership::Generation;
 use super::metadata::Metadata;
 use super::network::{Network, Peer};
 use super::report::Report;

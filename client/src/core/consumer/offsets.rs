@@ -7,12 +7,12 @@ use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
 
 use super::{Core, Tag};
 use crate::Error;
+use crate::core::classic_membership::Generation;
 use crate::core::commits::{self, Commit, Verdict, Why};
 use crate::core::committed;
 use crate::core::connection::Lost;
 use crate::core::fetching::Place;
 use crate::core::io::{Action, Answer, OffsetAndMetadata, Offsets, Update};
-use crate::core::membership::Generation;
 use crate::core::topic_partition::TopicPartition;
 
 type Answered = Result<(i16, ResponseBody), Lost>;

@@ -12,10 +12,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use crate::core::classic_membership::Change;
 use crate::core::commits::{Commit, Why};
 use crate::core::consumer::Core;
 use crate::core::io::{Action, Rebalance, RebalanceId, RebalanceKind, Update};
-use crate::core::membership::Change;
 use crate::core::topic_partition::TopicPartition;
 
 /// What changes hands, and how far that is.

@@ -1,7 +1,7 @@
 //! The group side: finding the coordinator, joining, showing that the member lives, leaving.
 
+mod classic;
 mod handover;
-mod joining;
 mod leaving;
 
 pub(super) use handover::Handover;
@@ -14,12 +14,12 @@ use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
 
 use super::{Core, Tag};
 use crate::core::backoff::Backoff;
+use crate::core::classic_membership::{Generation, MemberSettings, Membership, Next};
 use crate::core::commits::Commits;
 use crate::core::committed::Committed;
 use crate::core::connection::Lost;
 use crate::core::coordinator::Coordinator;
 use crate::core::heartbeat::{Heartbeat, HeartbeatSettings};
-use crate::core::membership::{Generation, MemberSettings, Membership, Next};
 use crate::core::network::Peer;
 use crate::core::versions::Versions;
 use crate::{Config, Error};
