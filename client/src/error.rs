@@ -53,6 +53,15 @@ pub enum Error {
     },
     /// Too many lookups are under way. One that is dropped goes on until it is through, or its time is up.
     TooManyLookups,
+    /// A broker refused, and said why.
+    Refused {
+        /// What it refused, as in "taking part in the group".
+        doing: &'static str,
+        /// Its reason.
+        code: ErrorCode,
+        /// The same in its words; empty for none.
+        message: String,
+    },
     /// A broker does not speak any version of an API that milena knows.
     Unsupported {
         /// The API's name.
@@ -66,6 +75,11 @@ pub enum Error {
     CommitFailed,
     /// Another consumer has taken over this `group.instance.id` (KIP-345). This one is to be closed.
     Fenced,
+    /// Another consumer that has not left the group has this `group.instance.id` (KIP-848). Close the other one, or wait
+    /// until its session is over, and subscribe again.
+    InstanceIdInUse,
+    /// The broker, or this group, does not know the consumer protocol (KIP-848): set `group.protocol=classic`.
+    NoConsumerProtocol,
     /// The call cannot be meant as it was made; says why.
     Misuse(&'static str),
     /// That is no regular expression; says where it goes wrong.
@@ -106,7 +120,9 @@ impl Error {
             | Error::Timeout { .. }
             | Error::RebalanceInProgress => true,
             Error::Wakeup | Error::TooManyLookups => true,
-            Error::Broker { code, .. } | Error::Topic { code, .. } => code.is_retriable(),
+            Error::Broker { code, .. } | Error::Topic { code, .. } | Error::Refused { code, .. } => {
+                code.is_retriable()
+            }
             Error::Fetch(error) => error.is_retriable(),
             Error::Records(error) => error.is_retriable(),
             _ => false,
@@ -116,9 +132,13 @@ impl Error {
     /// The broker's error code, where it is one that the broker gave.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
-            Error::Broker { code, .. } | Error::Topic { code, .. } => Some(*code),
+            Error::Broker { code, .. } | Error::Topic { code, .. } | Error::Refused { code, .. } => {
+                Some(*code)
+            }
             Error::RebalanceInProgress => Some(ErrorCode::REBALANCE_IN_PROGRESS),
             Error::Fenced => Some(ErrorCode::FENCED_INSTANCE_ID),
+            Error::InstanceIdInUse => Some(ErrorCode::UNRELEASED_INSTANCE_ID),
+            Error::NoConsumerProtocol => Some(ErrorCode::UNSUPPORTED_VERSION),
             Error::Fetch(error) => error.code(),
             _ => None,
         }
@@ -137,6 +157,8 @@ impl fmt::Display for Error {
             Error::Broker { doing, code } => write!(f, "{doing}: {code}"),
             Error::Topic { topic, code } => write!(f, "asking about topic {topic}: {code}"),
             Error::TooManyLookups => f.write_str("too many lookups are under way"),
+            Error::Refused { doing, code, message } if message.is_empty() => write!(f, "{doing}: {code}"),
+            Error::Refused { doing, code, message } => write!(f, "{doing}: {code}: {message}"),
             Error::Unsupported { api } => {
                 write!(f, "the broker speaks no version of {api} that milena knows")
             }
@@ -145,6 +167,13 @@ impl fmt::Display for Error {
                 f.write_str("this consumer is no longer in its group, and nothing was committed")
             }
             Error::Fenced => f.write_str("another consumer has the same group.instance.id"),
+            Error::InstanceIdInUse => f.write_str(
+                "another consumer that has not left the group has the same group.instance.id; close it, or wait until its \
+                 session is over",
+            ),
+            Error::NoConsumerProtocol => f.write_str(
+                "the broker or the group does not know the consumer protocol; set group.protocol=classic",
+            ),
             Error::Misuse(why) => f.write_str(why),
             Error::Pattern(problem) => write!(f, "no regular expression: {problem}"),
             Error::GroupNotEmpty { group } => {

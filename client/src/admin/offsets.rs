@@ -10,9 +10,9 @@ use milena_protocol::{Api, ErrorCode, ResponseBody, Str};
 
 use super::Admin;
 use super::cluster::{refused, unpaired};
-use crate::core::classic_membership::Generation;
 use crate::core::commits;
 use crate::core::io::{OffsetAndMetadata, Offsets};
+use crate::core::membership::Generation;
 use crate::core::topic_partition::TopicPartition;
 use crate::core::wire_millis::wire_millis;
 use crate::error::Error;

@@ -31,6 +31,7 @@ use milena_protocol::{ErrorCode, Str};
 
 use super::assignors::{Assignor, ClusterTopics, Member, RebalanceProtocol};
 use super::member_data;
+use super::membership::{Change, Generation, MemberSettings, Next};
 use super::subscription::Subscription;
 use super::topic_partition::TopicPartition;
 use super::wire_millis::wire_millis;
@@ -41,40 +42,6 @@ const PROTOCOL_TYPE: &str = "consumer";
 const LEAVE_BATCH: i16 = 3;
 /// The broker cuts reasons off here.
 const REASON_LIMIT: usize = 255;
-
-/// Who this member is, by Kafka's names.
-#[derive(Clone, Debug)]
-pub struct MemberSettings {
-    /// `group.id`.
-    pub group_id: Str,
-    /// `group.instance.id`, for a static member.
-    pub group_instance_id: Option<Str>,
-    /// `client.rack`; empty where it is not said.
-    pub client_rack: Str,
-    /// `session.timeout.ms`.
-    pub session_timeout: Duration,
-    /// `max.poll.interval.ms`, which is also how long the group waits for its members.
-    pub rebalance_timeout: Duration,
-    /// `retry.backoff.ms`.
-    pub retry_backoff: Duration,
-}
-
-/// Under which number and name this consumer is known to the coordinator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Generation {
-    /// Counts the rebalances of the group; -1 outside.
-    pub id: i32,
-    /// Given by the coordinator; empty before.
-    pub member_id: Str,
-    /// The assignor that the group agreed on.
-    protocol: Str,
-}
-
-impl Default for Generation {
-    fn default() -> Self {
-        Generation { id: -1, member_id: Str::default(), protocol: Str::default() }
-    }
-}
 
 #[derive(Debug)]
 enum State {
@@ -88,11 +55,15 @@ enum State {
 }
 
 #[derive(Debug)]
-pub(super) struct Membership {
+pub(super) struct ClassicMembership {
     settings: MemberSettings,
+    session_timeout: Duration,
+    retry_backoff: Duration,
     assignors: Vec<Box<dyn Assignor>>,
     protocol: RebalanceProtocol,
     generation: Generation,
+    /// The assignor that the group agreed on.
+    agreed: Str,
     state: State,
     /// Why to join, if there is a reason.
     rejoin: Option<String>,
@@ -111,36 +82,25 @@ struct Led {
     cluster: ClusterTopics,
 }
 
-/// What comes after an answer.
-#[derive(Debug, PartialEq)]
-pub(super) enum Next {
-    /// Whatever the state says.
-    GoOn,
-    /// The coordinator is another one.
-    FindCoordinator,
-    /// The application has to know.
-    Fail(Error),
-}
-
-/// What a new assignment changes.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) assigned: BTreeSet<TopicPartition>,
-    pub(super) added: Vec<TopicPartition>,
-    pub(super) revoked: Vec<TopicPartition>,
-}
-
-impl Membership {
+impl ClassicMembership {
     /// Outside of the group.
-    pub(super) fn new(settings: MemberSettings, assignors: Vec<Box<dyn Assignor>>) -> Self {
+    pub(super) fn new(
+        settings: MemberSettings,
+        assignors: Vec<Box<dyn Assignor>>,
+        session_timeout: Duration,
+        retry_backoff: Duration,
+    ) -> Self {
         let protocol = [RebalanceProtocol::Cooperative, RebalanceProtocol::Eager]
             .into_iter()
             .find(|wanted| assignors.iter().all(|assignor| assignor.supported_protocols().contains(wanted)));
-        Membership {
+        ClassicMembership {
             settings,
+            session_timeout,
+            retry_backoff,
             assignors,
             protocol: protocol.unwrap_or(RebalanceProtocol::Eager),
             generation: Generation::default(),
+            agreed: Str::default(),
             state: State::Outside,
             rejoin: Some("a new consumer".into()),
             prepared: false,
@@ -148,6 +108,10 @@ impl Membership {
             led: None,
             retry_at: None,
         }
+    }
+
+    pub(super) fn settings(&self) -> &MemberSettings {
+        &self.settings
     }
 
     pub(super) fn generation(&self) -> &Generation {
@@ -158,12 +122,8 @@ impl Membership {
         self.protocol == RebalanceProtocol::Eager
     }
 
-    pub(super) fn is_static(&self) -> bool {
+    fn is_static(&self) -> bool {
         self.settings.group_instance_id.is_some()
-    }
-
-    pub(super) fn instance_id(&self) -> Option<&Str> {
-        self.settings.group_instance_id.as_ref()
     }
 
     /// Whether it can commit (Kafka's `STABLE`).
@@ -179,6 +139,11 @@ impl Membership {
     /// Whether the coordinator expects to hear from this member.
     pub(super) fn needs_heartbeat(&self) -> bool {
         !matches!(self.state, State::Outside | State::Rejoining | State::Joining)
+    }
+
+    /// Whether the coordinator has to be told. A static member keeps its place, and comes back or not.
+    pub(super) fn has_to_leave(&self) -> bool {
+        !self.is_static() && (self.is_joining() || !self.generation.member_id.is_empty())
     }
 
     /// Whether a JoinGroup is under way.
@@ -260,7 +225,7 @@ impl Membership {
         let mut request = JoinGroupRequest::default();
         request.protocols = protocols;
         request.group_id = self.settings.group_id.clone();
-        request.session_timeout_ms = wire_millis(self.settings.session_timeout);
+        request.session_timeout_ms = wire_millis(self.session_timeout);
         request.rebalance_timeout_ms = wire_millis(self.settings.rebalance_timeout);
         request.member_id = self.generation.member_id.clone();
         request.group_instance_id = self.settings.group_instance_id.clone();
@@ -302,8 +267,8 @@ impl Membership {
         if wrong_type || self.assignor(&protocol).is_none() {
             return self.failed("joining the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
         }
-        self.generation =
-            Generation { id: response.generation_id, member_id: response.member_id.detached(), protocol };
+        self.generation = Generation { id: response.generation_id, member_id: response.member_id.detached() };
+        self.agreed = protocol;
         if response.leader != response.member_id {
             self.led = None;
             self.state = State::Syncing;
@@ -327,7 +292,7 @@ impl Membership {
             return request;
         };
         // KIP-814: a static leader that comes back leaves everything as it is, and says nothing.
-        if !skip && let Some(assignor) = self.assignor(&self.generation.protocol) {
+        if !skip && let Some(assignor) = self.assignor(&self.agreed) {
             request.assignments = member_data::assignments(assignor.assign(cluster, &members));
         }
         self.led = Some(Led { topics, cluster: watched });
@@ -342,7 +307,7 @@ impl Membership {
         request.member_id = self.generation.member_id.clone();
         request.group_instance_id = self.settings.group_instance_id.clone();
         request.protocol_type = Some(Str::from_static(PROTOCOL_TYPE));
-        request.protocol_name = Some(self.generation.protocol.clone());
+        request.protocol_name = Some(self.agreed.clone());
         request
     }
 
@@ -358,9 +323,7 @@ impl Membership {
         }
         let Err(error) = response.error_code.ok() else {
             let wrong = |found: &Option<Str>, expected: &str| found.as_ref().is_some_and(|s| *s != expected);
-            if wrong(&response.protocol_type, PROTOCOL_TYPE)
-                || wrong(&response.protocol_name, &self.generation.protocol)
-            {
+            if wrong(&response.protocol_type, PROTOCOL_TYPE) || wrong(&response.protocol_name, &self.agreed) {
                 return self.failed("syncing the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
             }
             self.state = State::Assigned(response.assignment);
@@ -403,28 +366,27 @@ impl Membership {
             let code = ErrorCode::INCONSISTENT_GROUP_PROTOCOL;
             return Err(Error::Broker { doing: "reading the group's assignment", code });
         };
-        let mut change = Change::default();
+        let mut assigned = BTreeSet::new();
         for (topic, partitions) in &told {
             let topic = Str::from(topic.as_str());
             let keys = partitions.iter().map(|&partition| TopicPartition { topic: topic.clone(), partition });
-            change.assigned.extend(keys);
+            assigned.extend(keys);
         }
-        if !change.assigned.iter().all(|partition| subscription.accepts(&partition.topic)) {
+        if !assigned.iter().all(|partition| subscription.accepts(&partition.topic)) {
             self.request_rejoin("received assignment does not match the current subscription");
             return Ok(None);
         }
-        for partition in &change.assigned {
+        for partition in &assigned {
             subscription.given(&partition.topic);
         }
         self.joined_topics = Some(subscription.topics().clone());
-        change.added = change.assigned.difference(owned).cloned().collect();
-        change.revoked = owned.difference(&change.assigned).cloned().collect();
+        let change = Change::new(owned, assigned);
         if !self.is_eager() && !change.revoked.is_empty() {
             self.request_rejoin("need to revoke partitions and re-join");
         }
-        let Generation { id, protocol, .. } = &self.generation;
-        let assignor = self.assignors.iter_mut().find(|assignor| protocol == assignor.name());
-        assignor.into_iter().for_each(|assignor| assignor.on_assignment(&told, *id));
+        let (id, agreed) = (self.generation.id, &self.agreed);
+        let assignor = self.assignors.iter_mut().find(|assignor| agreed == assignor.name());
+        assignor.into_iter().for_each(|assignor| assignor.on_assignment(&told, id));
         Ok(Some(change))
     }
 
@@ -537,7 +499,7 @@ impl Membership {
     fn retry(&mut self, now: Instant) {
         self.state = State::Rejoining;
         self.rejoin = Some("the last attempt to join failed".into());
-        self.retry_at = Some(now + self.settings.retry_backoff);
+        self.retry_at = Some(now + self.retry_backoff);
     }
 
     fn assignor(&self, name: &str) -> Option<&dyn Assignor> {

@@ -11,8 +11,8 @@ use milena_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use milena_protocol::{ErrorCode, Str};
 
 use super::backoff::Backoff;
-use super::classic_membership::Generation;
 use super::io::{CallId, Offsets};
+use super::membership::Generation;
 use super::rng::Rng;
 
 /// The newest version that names topics by name.
@@ -256,12 +256,14 @@ pub(super) fn verdict(response: &OffsetCommitResponse) -> Verdict {
                 unknown = Some(error);
                 continue;
             }
-            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => Verdict::Retry(error),
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::STALE_MEMBER_EPOCH => Verdict::Retry(error),
             ErrorCode::COORDINATOR_NOT_AVAILABLE
             | ErrorCode::NOT_COORDINATOR
             | ErrorCode::REQUEST_TIMED_OUT => Verdict::LoseCoordinator(error),
             ErrorCode::REBALANCE_IN_PROGRESS => Verdict::Rebalance,
-            ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION => Verdict::Fenced(error),
+            ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION | ErrorCode::FENCED_MEMBER_EPOCH => {
+                Verdict::Fenced(error)
+            }
             ErrorCode::FENCED_INSTANCE_ID => Verdict::InstanceFenced,
             _ => Verdict::Refused(error),
         };
@@ -389,6 +391,8 @@ mod tests {
             (&[E::REBALANCE_IN_PROGRESS], Verdict::Rebalance),
             (&[E::ILLEGAL_GENERATION], Verdict::Fenced(E::ILLEGAL_GENERATION)),
             (&[E::UNKNOWN_MEMBER_ID], Verdict::Fenced(E::UNKNOWN_MEMBER_ID)),
+            (&[E::FENCED_MEMBER_EPOCH], Verdict::Fenced(E::FENCED_MEMBER_EPOCH)),
+            (&[E::NONE, E::STALE_MEMBER_EPOCH], Verdict::Retry(E::STALE_MEMBER_EPOCH)),
             (&[E::FENCED_INSTANCE_ID], Verdict::InstanceFenced),
             (&[E::NOT_COORDINATOR], Verdict::LoseCoordinator(E::NOT_COORDINATOR)),
             (&[E::COORDINATOR_LOAD_IN_PROGRESS], Verdict::Retry(E::COORDINATOR_LOAD_IN_PROGRESS)),

@@ -14,6 +14,7 @@ use milena_protocol::{ErrorCode, Str};
 
 use super::backoff::Backoff;
 use super::io::{CallId, OffsetAndMetadata};
+use super::membership::Generation;
 use super::rng::Rng;
 use super::topic_partition::TopicPartition;
 
@@ -23,6 +24,8 @@ pub(super) const OLDEST: i16 = 1;
 pub(super) const NEWEST: i16 = 9;
 /// The first version with a list of groups (KIP-709).
 const MANY_GROUPS: i16 = 8;
+/// The first version that says who asks, so that a member which has missed something is told so (KIP-848).
+const MEMBER: i16 = 9;
 /// The first version that can be told to wait for open transactions (KIP-447).
 const REQUIRE_STABLE: i16 = 7;
 
@@ -89,6 +92,7 @@ impl Committed {
     pub(super) fn request<'a>(
         &mut self,
         waiting: impl Iterator<Item = &'a TopicPartition>,
+        member: Option<&Generation>,
         version: i16,
     ) -> Option<(BTreeSet<TopicPartition>, OffsetFetchRequest)> {
         let mut asked: BTreeSet<TopicPartition> = waiting.cloned().collect();
@@ -112,6 +116,9 @@ impl Committed {
         if version >= MANY_GROUPS {
             let mut group = OffsetFetchRequestGroup::default();
             (group.group_id, group.topics) = (self.group_id.clone(), Some(topics));
+            if let Some(member) = member.filter(|_| version >= MEMBER) {
+                (group.member_id, group.member_epoch) = (Some(member.member_id.clone()), member.id);
+            }
             request.groups = vec![group];
         } else {
             (request.group_id, request.topics) = (self.group_id.clone(), Some(topics));
@@ -266,7 +273,7 @@ mod tests {
     fn lookup(group_error: ErrorCode, answered: &[(i32, i64, ErrorCode)]) -> Lookup {
         let (mut committed, mut rng) = committed();
         let asked = partitions(&[0, 1]);
-        committed.request(asked.iter(), 8).unwrap();
+        committed.request(asked.iter(), None, 8).unwrap();
         committed.answered(&asked, &answer(group_error, answered), 8, &mut rng, start())
     }
 
@@ -300,7 +307,7 @@ mod tests {
     fn t6_an_old_version_has_the_error_of_the_group_in_its_partitions() {
         let (mut committed, mut rng) = committed();
         let asked = partitions(&[0]);
-        let (_, request) = committed.request(asked.iter(), 1).unwrap();
+        let (_, request) = committed.request(asked.iter(), None, 1).unwrap();
         assert!(!request.require_stable);
         let answer = answer(ErrorCode::NONE, &[(0, -1, ErrorCode::NOT_COORDINATOR)]);
         let lookup = committed.answered(&asked, &answer, 1, &mut rng, start());
@@ -312,7 +319,7 @@ mod tests {
         let now = start();
         let (mut committed, mut rng) = committed();
         let asked = partitions(&[0]);
-        committed.request(asked.iter(), 8).unwrap();
+        committed.request(asked.iter(), None, 8).unwrap();
         let answer = answer(ErrorCode::GROUP_AUTHORIZATION_FAILED, &[]);
         let lookup = committed.answered(&asked, &answer, 8, &mut rng, now);
         assert_eq!(lookup.refused, Some(ErrorCode::GROUP_AUTHORIZATION_FAILED));
@@ -326,12 +333,12 @@ mod tests {
         let (mut committed, mut rng) = committed();
         committed.ask(CallId(3), partitions(&[0, 1]), now, now + 1_000 * T);
         for (index, calls) in [(0, 0), (1, 1)] {
-            let (asked, _) = committed.request(std::iter::empty(), 8).unwrap();
+            let (asked, _) = committed.request(std::iter::empty(), None, 8).unwrap();
             let answer = answer(ErrorCode::NONE, &[(index, 5, ErrorCode::NONE)]);
             committed.answered(&asked, &answer, 8, &mut rng, now);
             assert_eq!(committed.take_complete().len(), calls);
         }
-        assert!(committed.request(std::iter::empty(), 8).is_none());
+        assert!(committed.request(std::iter::empty(), None, 8).is_none());
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(super) struct Heartbeat {
     session_end: Instant,
     poll_end: Instant,
     in_flight: bool,
+    /// When a back-off ends.
+    retry_at: Option<Instant>,
 }
 
 impl Heartbeat {
@@ -46,6 +48,7 @@ impl Heartbeat {
             session_end: now + settings.session_timeout,
             poll_end: now + settings.max_poll_interval,
             in_flight: false,
+            retry_at: None,
             settings,
         }
     }
@@ -69,6 +72,7 @@ impl Heartbeat {
 
     pub(super) fn sent(&mut self, now: Instant) {
         self.in_flight = true;
+        self.retry_at = None;
         self.next = now + self.settings.interval;
     }
 
@@ -83,10 +87,31 @@ impl Heartbeat {
     pub(super) fn failed(&mut self, rng: &mut Rng, now: Instant) {
         self.in_flight = false;
         self.next = now + self.backoff.fail(rng);
+        self.retry_at = Some(self.next);
+    }
+
+    /// The coordinator says how often it wants to hear from this member.
+    pub(super) fn interval_is(&mut self, interval: Duration, now: Instant) {
+        if interval != self.settings.interval {
+            self.settings.interval = interval;
+            self.next = now + interval;
+        }
+    }
+
+    /// Forgets what is in flight and what has failed: what comes next is another matter.
+    pub(super) fn start_anew(&mut self, now: Instant) {
+        self.in_flight = false;
+        self.retry_at = None;
+        self.next = now + self.settings.interval;
+    }
+
+    /// Whether one can go out if there is a reason.
+    pub(super) fn may_send(&self, now: Instant) -> bool {
+        !self.in_flight && self.retry_at.is_none_or(|at| at <= now)
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        !self.in_flight && self.next <= now
+        self.may_send(now) && self.next <= now
     }
 
     pub(super) fn is_session_over(&self, now: Instant) -> bool {

@@ -18,6 +18,9 @@ use super::topic_partition::TopicPartition;
 /// From this version of the response on, leader epochs can be relied upon (KAFKA-9212).
 pub(super) const RELIABLE_EPOCHS: i16 = 9;
 
+/// The first version in which topics can be asked for by their ids (KIP-516).
+pub const TOPIC_IDS: i16 = 12;
+
 /// How often metadata is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataSettings {
@@ -213,6 +216,18 @@ impl Metadata {
         let mut request = MetadataRequest::default();
         request.topics = Some(topics.into_iter().map(topic).collect());
         request.allow_auto_topic_creation = self.settings.allow_auto_create_topics;
+        request
+    }
+
+    /// Asks about the topics with these ids, in a version from [`TOPIC_IDS`] on. One request cannot ask by name too.
+    pub fn request_by_id(&self, topic_ids: impl IntoIterator<Item = Uuid>) -> MetadataRequest {
+        let topic = |topic_id| {
+            let mut topic = MetadataRequestTopic::default();
+            (topic.topic_id, topic.name) = (topic_id, None);
+            topic
+        };
+        let mut request = self.request([]);
+        request.topics = Some(topic_ids.into_iter().map(topic).collect());
         request
     }
 

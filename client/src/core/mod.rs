@@ -1,7 +1,6 @@
 //! The pure core: no clock, no async, no locks, no I/O.
 
 pub mod assignors;
-pub mod classic_membership;
 pub mod completed_fetch;
 pub mod connection;
 pub mod consumer;
@@ -10,6 +9,7 @@ pub mod fetch_settings;
 pub mod fetching;
 pub mod io;
 pub mod lookups;
+pub mod membership;
 pub mod metadata;
 pub mod partition_info;
 pub mod subscription;
@@ -19,8 +19,10 @@ pub mod wall_clock;
 pub(crate) mod wire_millis;
 
 pub(crate) mod backoff;
+mod classic_membership;
 pub(crate) mod commits;
 mod committed;
+mod consumer_membership;
 mod coordinator;
 mod fetch_budget;
 mod fetch_session;

@@ -76,6 +76,14 @@ impl Subscription {
         &self.topics
     }
 
+    /// The pattern that the broker is to evaluate.
+    pub(super) fn broker_pattern(&self) -> Option<&Str> {
+        match &self.interest {
+            Interest::BrokerPattern(pattern) => Some(pattern),
+            _ => None,
+        }
+    }
+
     /// Whether a group shares out what is to be read.
     pub(super) fn uses_group(&self) -> bool {
         !matches!(self.interest, Interest::Nothing | Interest::Partitions)

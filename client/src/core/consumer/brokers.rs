@@ -11,7 +11,7 @@ use crate::Error;
 use crate::core::assignors::{ClusterTopics, PartitionInfo};
 use crate::core::connection::Lost;
 use crate::core::fetching::{ConnectionLost, FetchToken, Outgoing};
-use crate::core::metadata::{Address, Metadata};
+use crate::core::metadata::{self, Address, Metadata};
 use crate::core::network::Peer;
 use crate::core::report::Report;
 use crate::core::versions::Versions;
@@ -44,7 +44,8 @@ impl Core {
             self.rebootstrap(now);
         }
         let wanted = self.wanted_topics();
-        if !wanted.is_subset(&self.covered) || !self.subscription.is_resolved() {
+        let is_unknown = !self.subscription.is_resolved() || self.has_unknown_topics();
+        if !wanted.is_subset(&self.covered) || is_unknown {
             self.metadata.request_refresh();
         }
         if self.metadata_due(now).is_none_or(|due| due > now) {
@@ -59,7 +60,12 @@ impl Core {
         if version < EMPTY_IS_NONE && wanted.is_empty() && !wants_all {
             return;
         }
-        let mut request = self.metadata.request(&wanted);
+        let topic_ids = self.topics_known_by_id();
+        let mut request = if topic_ids.is_empty() || version < metadata::TOPIC_IDS {
+            self.metadata.request(&wanted)
+        } else {
+            self.metadata.request_by_id(topic_ids)
+        };
         if wants_all {
             request.topics = None;
         }
@@ -99,12 +105,14 @@ impl Core {
                 self.fail(Error::Broker { doing: "asking about the subscribed topics", code });
             }
         }
+        // Those that were asked for by id too.
+        topics.extend(response.topics.iter().filter_map(|topic| topic.name.as_ref().map(Str::detached)));
         self.covered = topics;
         self.metadata.retain_topics(&self.covered);
         self.close_bootstrap();
         let (metadata, is_rack_aware) = (&self.metadata, self.is_rack_aware);
-        if let Some(group) = &mut self.group {
-            group.membership.watch(|topics| cluster_topics(metadata, topics, is_rack_aware));
+        if let Some(membership) = self.group.as_mut().and_then(|group| group.membership.classic()) {
+            membership.watch(|topics| cluster_topics(metadata, topics, is_rack_aware));
         }
     }
 
@@ -118,7 +126,7 @@ impl Core {
     /// For the leader of the group: the topics to share out, and what of them is worth a rebalance when it changes.
     /// `None` while they are not known.
     pub(super) fn topics_to_lead(&self) -> Option<(ClusterTopics, ClusterTopics)> {
-        let topics = self.group.as_ref()?.membership.topics_to_lead()?;
+        let topics = self.classic_membership()?.topics_to_lead()?;
         topics.is_subset(&self.covered).then(|| {
             let all = cluster_topics(&self.metadata, topics, true);
             (all, cluster_topics(&self.metadata, topics, self.is_rack_aware))

@@ -30,10 +30,10 @@ use std::time::{Duration, Instant};
 
 use milena_protocol::Str;
 
-use super::classic_membership::Generation;
 use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId};
 use super::lookups::{LookupToken, Lookups};
+use super::membership::Generation;
 use super::metadata::Metadata;
 use super::network::{Network, Peer};
 use super::report::Report;
@@ -89,6 +89,7 @@ enum Tag {
     Join,
     Sync,
     Heartbeat(Generation),
+    GroupHeartbeat(u64),
     Leave,
     Commit(Generation),
     Committed { asked: BTreeSet<TopicPartition>, assignment: u64 },
@@ -162,7 +163,7 @@ impl Core {
             metadata: Metadata::new(config.bootstrap_servers.clone(), config.metadata_settings()),
             covered: BTreeSet::new(),
             fetching: Fetching::new(config.fetch_settings(), WallClock::new(now, unix_ms)),
-            group: Group::new(config, now),
+            group: Group::new(config, &mut rng, now),
             subscription: Subscription::new(config.exclude_internal_topics),
             unsubscribing: None,
             handover: None,
@@ -255,6 +256,7 @@ impl Core {
                 Tag::Join => self.join_answered(answer, now),
                 Tag::Sync => self.sync_answered(answer, now),
                 Tag::Heartbeat(generation) => self.heartbeat_answered(&generation, answer, now),
+                Tag::GroupHeartbeat(attempt) => self.group_heartbeat_answered(attempt, answer, now),
                 Tag::Leave => self.leave_answered(),
                 Tag::Commit(generation) => self.commit_answered(&generation, answer, now),
                 Tag::Committed { asked, assignment } => {

@@ -7,12 +7,12 @@ use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
 
 use super::{Core, Tag};
 use crate::Error;
-use crate::core::classic_membership::Generation;
 use crate::core::commits::{self, Commit, Verdict, Why};
 use crate::core::committed;
 use crate::core::connection::Lost;
 use crate::core::fetching::Place;
 use crate::core::io::{Action, Answer, OffsetAndMetadata, Offsets, Update};
+use crate::core::membership::Generation;
 use crate::core::topic_partition::TopicPartition;
 
 type Answered = Result<(i16, ResponseBody), Lost>;
@@ -107,11 +107,15 @@ impl Core {
                 group.coordinator.works();
                 None
             }
+            // T7: in the next attempt the epoch is another one, if there is a next attempt.
+            Verdict::Retry(ErrorCode::STALE_MEMBER_EPOCH) => Some(Error::RebalanceInProgress),
             Verdict::Retry(code) | Verdict::LoseCoordinator(code) | Verdict::Refused(code) => {
                 Some(Error::Broker { doing: "committing offsets", code })
             }
             Verdict::Rebalance => {
-                group.membership.request_rejoin("offset commit failed since group is already rebalancing");
+                group
+                    .membership
+                    .rebalance_in_progress("offset commit failed since group is already rebalancing");
                 Some(Error::RebalanceInProgress)
             }
             Verdict::Fenced(code) => {
@@ -207,7 +211,8 @@ impl Core {
             }
             return;
         };
-        let Some((asked, request)) = group.committed.request(waiting, version) else { return };
+        let member = group.membership.who_asks();
+        let Some((asked, request)) = group.committed.request(waiting, member, version) else { return };
         let tag = Tag::Committed { asked, assignment: group.assignment };
         let body = RequestBody::OffsetFetch(request);
         self.send_to_coordinator((Api::OffsetFetch, version), body, tag, now);

@@ -1,24 +1,27 @@
-//! Joining the group, and taking over what it assigns.
+//! Taking part in a group under the classic protocol: joining together, heartbeats, LeaveGroup.
 
 use std::time::Instant;
 
-use milena_protocol::{Api, RequestBody, ResponseBody};
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
 
 use super::Answered;
 use super::handover::Then;
 use crate::Error;
+use crate::core::classic_membership::ClassicMembership;
 use crate::core::consumer::{Core, Tag};
+use crate::core::membership::{Generation, Membership};
 use crate::core::network::Peer;
 
 impl Core {
+    pub(in super::super) fn classic_membership(&self) -> Option<&ClassicMembership> {
+        match &self.group.as_ref()?.membership {
+            Membership::Classic(membership) => Some(membership),
+            Membership::Consumer(_) => None,
+        }
+    }
+
     /// Takes over an assignment, or joins, as far as a poll is there to do it in; and syncs, whether or not.
-    pub(in super::super) fn go_on_joining(&mut self, now: Instant) {
-        if self.unsubscribing.is_some() {
-            return self.go_on_unsubscribing(now);
-        }
-        if !self.subscription.uses_group() {
-            return;
-        }
+    pub(super) fn go_on_joining_together(&mut self, now: Instant) {
         if self.polling.is_some() {
             self.go_on_handing_over(now);
             self.take_over(now);
@@ -30,13 +33,15 @@ impl Core {
 
     fn take_over(&mut self, now: Instant) {
         if self.is_handing_over()
-            || !self.group.as_ref().is_some_and(|group| group.membership.has_assignment())
+            || !self.classic_membership().is_some_and(|membership| membership.has_assignment())
         {
             return;
         }
         let owned = self.owned();
-        let Some(group) = &mut self.group else { return };
-        match group.membership.take_assignment(&mut self.subscription, &owned) {
+        let Some(membership) = self.group.as_mut().and_then(|group| group.membership.classic()) else {
+            return;
+        };
+        match membership.take_assignment(&mut self.subscription, &owned) {
             Ok(None) => {}
             Ok(Some(change)) => self.hand_over(Then::TakeOver(change), now),
             Err(error) => self.fail(error),
@@ -49,13 +54,15 @@ impl Core {
         }
         let Some(versions) = self.coordinator_versions(now) else { return };
         let Some(group) = &mut self.group else { return };
-        if !group.membership.wants_to_join(self.subscription.topics(), now) {
+        let version = group.version(&versions, Api::JoinGroup, i16::MAX);
+        let Some(membership) = group.membership.classic() else { return };
+        if !membership.wants_to_join(self.subscription.topics(), now) {
             return;
         }
-        let Some(version) = group.version(&versions, Api::JoinGroup, i16::MAX) else {
+        let Some(version) = version else {
             return self.fail(Error::Unsupported { api: Api::JoinGroup.name() });
         };
-        if !group.membership.prepared {
+        if !membership.prepared {
             self.hand_over(Then::Join, now);
             if self.is_handing_over() {
                 return;
@@ -63,23 +70,25 @@ impl Core {
         }
         let owned = self.owned();
         let Some(group) = &mut self.group else { return };
-        let body = RequestBody::JoinGroup(group.membership.join(self.subscription.topics(), &owned));
         let timeout = group.join_timeout;
+        let Some(membership) = group.membership.classic() else { return };
+        let body = RequestBody::JoinGroup(membership.join(self.subscription.topics(), &owned));
         self.network.send(Peer::Coordinator, (Api::JoinGroup, version), body, Tag::Join, timeout, now);
     }
 
     pub(in super::super) fn join_answered(&mut self, answer: Answered, now: Instant) {
         let Some(group) = &mut self.group else { return };
+        let Some(membership) = group.membership.classic() else { return };
         let Ok((_, ResponseBody::JoinGroup(response))) = answer else {
-            return group.membership.unanswered(now);
+            return membership.unanswered(now);
         };
-        let next = group.membership.joined(response, now);
-        if group.membership.needs_heartbeat() {
+        let next = membership.joined(response, now);
+        if membership.is_syncing() {
+            group.sync = Some(membership.sync());
+        }
+        if membership.needs_heartbeat() {
             group.heartbeat.joined(now);
             group.coordinator.works();
-        }
-        if group.membership.is_syncing() {
-            group.sync = Some(group.membership.sync());
         }
         self.follow(next, now);
     }
@@ -87,9 +96,9 @@ impl Core {
     /// The leader shares out the partitions, as soon as it knows all topics of the group.
     fn assign_as_leader(&mut self) {
         let Some((cluster, watched)) = self.topics_to_lead() else { return };
-        if let Some(group) = &mut self.group {
-            group.sync = Some(group.membership.lead(&cluster, watched));
-        }
+        let Some(group) = &mut self.group else { return };
+        let Some(membership) = group.membership.classic() else { return };
+        group.sync = Some(membership.lead(&cluster, watched));
     }
 
     fn send_sync(&mut self, now: Instant) {
@@ -106,10 +115,67 @@ impl Core {
 
     pub(in super::super) fn sync_answered(&mut self, answer: Answered, now: Instant) {
         let Some(group) = &mut self.group else { return };
+        let Some(membership) = group.membership.classic() else { return };
         let Ok((_, ResponseBody::SyncGroup(response))) = answer else {
-            return group.membership.unanswered(now);
+            return membership.unanswered(now);
         };
-        let next = group.membership.synced(response, now);
+        let next = membership.synced(response, now);
         self.follow(next, now);
+    }
+
+    /// Sends a heartbeat when one is due.
+    pub(super) fn keep_classic_membership(&mut self, now: Instant) {
+        let versions = self.coordinator_versions(now);
+        let Some(group) = &mut self.group else { return };
+        if group.heartbeat.is_session_over(now) && group.coordinator.address().is_some() {
+            // It has not answered for a whole session: it may be gone without a word.
+            group.heartbeat.coordinator_found(now);
+            return self.lose_coordinator(now);
+        }
+        if !group.heartbeat.is_due(now) {
+            return;
+        }
+        let Some(versions) = versions else { return };
+        let Some(version) = group.version(&versions, Api::Heartbeat, i16::MAX) else {
+            group.heartbeat.failed(&mut self.rng, now);
+            return self.fail(Error::Unsupported { api: Api::Heartbeat.name() });
+        };
+        let Some(membership) = group.membership.classic() else { return };
+        let (body, generation) = (membership.heartbeat(), membership.generation().clone());
+        group.heartbeat.sent(now);
+        let tag = Tag::Heartbeat(generation);
+        self.send_to_coordinator((Api::Heartbeat, version), RequestBody::Heartbeat(body), tag, now);
+    }
+
+    pub(in super::super) fn heartbeat_answered(&mut self, sent: &Generation, answer: Answered, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        let Some(membership) = group.membership.classic() else { return };
+        let Ok((_, ResponseBody::Heartbeat(response))) = answer else {
+            return group.heartbeat.failed(&mut self.rng, now);
+        };
+        let error = response.error_code;
+        // KIP-62: while the group rebalances, heartbeats keep the member in it.
+        if error.is_none() || error == ErrorCode::REBALANCE_IN_PROGRESS {
+            group.heartbeat.succeeded(now);
+            group.coordinator.works();
+        } else {
+            group.heartbeat.failed(&mut self.rng, now);
+        }
+        let next = membership.heard(sent, error);
+        self.follow(next, now);
+    }
+
+    /// Leaves, best effort.
+    pub(super) fn send_leave_group(&mut self, reason: &str, now: Instant) {
+        let versions = self.coordinator_versions(now);
+        let Some(group) = &mut self.group else { return };
+        let Some(membership) = group.membership.classic() else { return };
+        let version = versions.and_then(|versions| versions.newest(Api::LeaveGroup));
+        let request = membership.leave(reason, version.unwrap_or(i16::MAX));
+        group.sync = None;
+        if let (Some(version), Some(request)) = (version, request) {
+            let body = RequestBody::LeaveGroup(request);
+            self.send_to_coordinator((Api::LeaveGroup, version), body, Tag::Leave, now);
+        }
     }
 }

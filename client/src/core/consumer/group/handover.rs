@@ -12,10 +12,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::core::classic_membership::Change;
 use crate::core::commits::{Commit, Why};
 use crate::core::consumer::Core;
 use crate::core::io::{Action, Rebalance, RebalanceId, RebalanceKind, Update};
+use crate::core::membership::{Change, Membership};
 use crate::core::topic_partition::TopicPartition;
 
 /// What changes hands, and how far that is.
@@ -31,8 +31,12 @@ pub(in super::super) struct Handover {
 pub(in super::super) enum Then {
     /// A JoinGroup. Which partitions go before it depends on the protocol.
     Join,
-    /// A new assignment.
+    /// A new assignment, under the classic protocol.
     TakeOver(Change),
+    /// The same under the consumer protocol.
+    Reconcile(Change),
+    /// The membership is over already, and what it brought is lost.
+    Release,
     /// Leaving the group, for now or for good.
     Leave,
 }
@@ -63,20 +67,25 @@ impl Core {
         let Some(group) = &mut self.group else { return self.let_go(then, owned.into_iter().collect(), now) };
         let is_member = group.membership.is_stable();
         let may_commit = is_member || self.subscription.is_manual();
-        let (deadline, goes): (Instant, Vec<TopicPartition>) = match &then {
-            Then::Join if is_member && !group.membership.is_eager() => {
-                (now + group.rebalance_timeout, vec![])
-            }
-            Then::Join => (now + group.rebalance_timeout, owned.into_iter().collect()),
+        let is_eager = group.membership.classic().is_some_and(|membership| membership.is_eager());
+        let mut deadline = now + group.membership.rebalance_timeout();
+        let goes: Vec<TopicPartition> = match &then {
+            Then::Join if is_member && !is_eager => vec![],
+            Then::Join | Then::Release => owned.into_iter().collect(),
             Then::TakeOver(change) => {
                 // They were read from while the group rebalanced. Nobody else has them before this member joins again.
                 offsets.retain(|partition, _| change.revoked.contains(partition));
                 group.commits.auto_restart(now);
-                (now + group.rebalance_timeout, change.revoked.clone())
+                change.revoked.clone()
+            }
+            Then::Reconcile(change) => {
+                group.commits.auto_restart(now);
+                change.revoked.clone()
             }
             Then::Leave => {
                 let closing = self.closing.as_ref().map(|closing| closing.deadline);
-                (closing.unwrap_or(now + self.default_api_timeout), owned.into_iter().collect())
+                deadline = closing.unwrap_or(now + self.default_api_timeout);
+                owned.into_iter().collect()
             }
         };
         if may_commit && group.commits.is_automatic() && !offsets.is_empty() {
@@ -114,19 +123,25 @@ impl Core {
     fn tell_what_goes(&mut self, then: &Then, now: Instant) -> Vec<TopicPartition> {
         let owned = self.owned();
         let Some(group) = &mut self.group else { return Vec::new() };
-        let (gone, is_lost, is_told) = match then {
-            Then::Join => {
-                let (gone, is_lost) = group.membership.prepare(&owned, self.subscription.topics());
+        let (gone, is_lost, is_told) = match (then, &mut group.membership) {
+            (Then::Join, Membership::Classic(membership)) => {
+                let (gone, is_lost) = membership.prepare(&owned, self.subscription.topics());
                 // As in Java: under the eager protocol also when nothing was owned.
-                let is_told = !gone.is_empty() || group.membership.is_eager() && !is_lost;
+                let is_told = !gone.is_empty() || membership.is_eager() && !is_lost;
                 (gone, is_lost, is_told)
             }
-            Then::TakeOver(change) => (change.revoked.clone(), false, !change.revoked.is_empty()),
-            Then::Leave => {
+            // The membership has ended meanwhile, and with it more than this.
+            (Then::Reconcile(_), Membership::Consumer(membership)) if !membership.is_reconciling() => {
+                return Vec::new();
+            }
+            (Then::TakeOver(change) | Then::Reconcile(change), _) => {
+                (change.revoked.clone(), false, !change.revoked.is_empty())
+            }
+            (Then::Join | Then::Release | Then::Leave, membership) => {
                 let gone: Vec<TopicPartition> = owned.into_iter().collect();
                 // Who chose the partitions itself need not be told.
                 let is_told = !gone.is_empty() && !self.subscription.is_manual();
-                (gone, !group.membership.is_stable(), is_told)
+                (gone, !membership.is_stable(), is_told)
             }
         };
         if is_told {
@@ -137,18 +152,29 @@ impl Core {
     }
 
     fn let_go(&mut self, then: Then, gone: Vec<TopicPartition>, now: Instant) {
+        match then {
+            Then::Reconcile(_) if !self.is_reconciling() => self.give_up(gone),
+            Then::TakeOver(change) => {
+                self.change_assignment(change.assigned, change.added.clone(), gone);
+                self.tell(RebalanceKind::Assigned, change.added, now);
+            }
+            Then::Reconcile(change) => {
+                self.change_assignment(change.assigned, change.added.clone(), gone);
+                self.reconciled(now);
+                self.tell(RebalanceKind::Assigned, change.added, now);
+            }
+            Then::Join | Then::Release => self.give_up(gone),
+            Then::Leave => {
+                self.give_up(gone);
+                self.handed_over_all(now);
+            }
+        }
+    }
+
+    fn give_up(&mut self, gone: Vec<TopicPartition>) {
         let mut kept = self.owned();
         kept.retain(|partition| !gone.contains(partition));
-        let (assigned, added) = match &then {
-            Then::TakeOver(change) => (&change.assigned, change.added.clone()),
-            Then::Join | Then::Leave => (&kept, Vec::new()),
-        };
-        self.change_assignment(assigned.clone(), added.clone(), gone);
-        match then {
-            Then::Join => {}
-            Then::TakeOver(_) => self.tell(RebalanceKind::Assigned, added, now),
-            Then::Leave => self.handed_over_all(now),
-        }
+        self.change_assignment(kept, Vec::new(), gone);
     }
 
     pub(super) fn change_assignment(
@@ -181,7 +207,7 @@ impl Core {
     fn rebalance_deadline(&self, now: Instant) -> Instant {
         match (&self.closing, &self.group) {
             (Some(closing), _) => closing.deadline,
-            (None, Some(group)) => now + group.rebalance_timeout,
+            (None, Some(group)) => now + group.membership.rebalance_timeout(),
             (None, None) => now,
         }
     }

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use milena_protocol::{Api, RequestBody};
-
 use super::handover::Then;
 use crate::Error;
 use crate::core::commits::{Commit, Why};
-use crate::core::consumer::{Core, Tag};
+use crate::core::consumer::Core;
 use crate::core::io::{Answer, CallId};
+use crate::core::membership::Membership;
 use crate::core::network::Peer;
 use crate::core::subscription::Interest;
 use crate::core::topic_partition::TopicPartition;
@@ -26,16 +25,17 @@ pub(in super::super) struct Unsubscribing {
 
 impl Core {
     pub(in super::super) fn subscribe(&mut self, interest: Interest) -> Result<(), Error> {
-        if self.group.is_none() {
-            return Err(Error::NoGroup);
-        }
-        if let Interest::BrokerPattern(_) = interest {
+        let Some(group) = &mut self.group else { return Err(Error::NoGroup) };
+        if matches!(interest, Interest::BrokerPattern(_)) && group.membership.consumer().is_none() {
             return Err(Error::Misuse("a pattern that the broker evaluates needs group.protocol=consumer"));
         }
         match &mut self.unsubscribing {
             Some(unsubscribing) => unsubscribing.interest = interest,
             None if self.subscription.is_manual() => return Err(EXCLUSIVE),
-            None => self.subscription.set(interest),
+            None => {
+                self.subscription.set(interest);
+                group.membership.resubscribed();
+            }
         }
         Ok(())
     }
@@ -95,14 +95,25 @@ impl Core {
 
     /// Leaves the group, best effort. The partitions stay until the application polls or closes.
     pub(super) fn leave(&mut self, reason: &str, now: Instant) {
-        let versions = self.coordinator_versions(now);
         let Some(group) = &mut self.group else { return };
-        let version = versions.and_then(|versions| versions.newest(Api::LeaveGroup));
-        group.sync = None;
-        let request = group.membership.leave(reason, version.unwrap_or(i16::MAX));
-        if let (Some(version), Some(request)) = (version, request) {
-            let body = RequestBody::LeaveGroup(request);
-            self.send_to_coordinator((Api::LeaveGroup, version), body, Tag::Leave, now);
+        match &mut group.membership {
+            Membership::Classic(_) => self.send_leave_group(reason, now),
+            Membership::Consumer(membership) => {
+                let request = membership.leave();
+                self.send_farewell(request, now);
+            }
+        }
+    }
+
+    /// The same, because the application has not polled for too long. It learns of it when it does.
+    pub(super) fn leave_unpolled(&mut self, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        match &mut group.membership {
+            Membership::Classic(_) => self.send_leave_group("consumer poll timeout has expired.", now),
+            Membership::Consumer(membership) => {
+                let request = membership.leave_unpolled();
+                self.send_farewell(request, now);
+            }
         }
     }
 
@@ -128,19 +139,16 @@ impl Core {
         if (is_handing_over || !group.commits.is_empty()) && !is_abandoned {
             return;
         }
-        let is_joining = group.membership.is_joining();
-        let has_id = !group.membership.generation().member_id.is_empty();
-        if !has_id && !is_joining || group.membership.is_static() {
+        if !group.membership.has_to_leave() {
             return self.finish();
         }
-        if is_joining && !has_id {
-            // T9: the coordinator is about to give an id, which would stay behind.
-            return;
-        }
-        if is_joining {
-            // A broker answers the requests of a connection in turn, and JoinGroup may wait for others.
-            group.membership.unanswered(now);
-            self.network.close(Peer::Coordinator);
+        if let Some(membership) = group.membership.classic().filter(|membership| membership.is_joining()) {
+            // T9: the coordinator is about to give an id, which would stay behind. Once it has, the request is not waited
+            // for: a broker answers those of a connection in turn, and JoinGroup may wait for others.
+            if !membership.generation().member_id.is_empty() {
+                membership.unanswered(now);
+                self.network.close(Peer::Coordinator);
+            }
             return;
         }
         if group.coordinator.address().is_none() {

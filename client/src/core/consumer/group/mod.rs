@@ -1,6 +1,9 @@
 //! The group side: finding the coordinator, joining, showing that the member lives, leaving.
+//!
+//! What is particular to one of the group's protocols is in [`classic`] and in [`consumer_protocol`]; here they part.
 
 mod classic;
+mod consumer_protocol;
 mod handover;
 mod leaving;
 
@@ -10,19 +13,22 @@ pub(super) use leaving::Unsubscribing;
 use std::time::{Duration, Instant};
 
 use milena_protocol::messages::SyncGroupRequest;
-use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
+use milena_protocol::{Api, RequestBody, ResponseBody};
 
 use super::{Core, Tag};
 use crate::core::backoff::Backoff;
-use crate::core::classic_membership::{Generation, MemberSettings, Membership, Next};
+use crate::core::classic_membership::ClassicMembership;
 use crate::core::commits::Commits;
 use crate::core::committed::Committed;
 use crate::core::connection::Lost;
+use crate::core::consumer_membership::ConsumerMembership;
 use crate::core::coordinator::Coordinator;
 use crate::core::heartbeat::{Heartbeat, HeartbeatSettings};
+use crate::core::membership::{MemberSettings, Membership, Next};
 use crate::core::network::Peer;
+use crate::core::rng::Rng;
 use crate::core::versions::Versions;
-use crate::{Config, Error};
+use crate::{Config, Error, GroupProtocol};
 
 /// A JoinGroup may take this much longer than the group waits for its members (T10).
 const JOIN_LAPSE: Duration = Duration::from_secs(5);
@@ -43,13 +49,12 @@ pub(super) struct Group {
     /// To be sent as soon as the coordinator takes it.
     sync: Option<SyncGroupRequest>,
     join_timeout: Duration,
-    rebalance_timeout: Duration,
     /// Counts the changes of the assignment.
     pub(super) assignment: u64,
 }
 
 impl Group {
-    pub(super) fn new(config: &Config, now: Instant) -> Option<Self> {
+    pub(super) fn new(config: &Config, rng: &mut Rng, now: Instant) -> Option<Self> {
         let group_id = Some(config.group_id.as_str()).filter(|id| !id.is_empty())?;
         let instance_id = Some(config.group_instance_id.as_str()).filter(|id| !id.is_empty());
         let backoff = Backoff::new(config.retry_backoff, config.retry_backoff_max);
@@ -57,9 +62,7 @@ impl Group {
             group_id: group_id.into(),
             group_instance_id: instance_id.map(Into::into),
             client_rack: config.client_rack.as_str().into(),
-            session_timeout: config.session_timeout,
             rebalance_timeout: config.max_poll_interval,
-            retry_backoff: config.retry_backoff,
         };
         let heartbeat = HeartbeatSettings {
             interval: config.heartbeat_interval,
@@ -68,17 +71,15 @@ impl Group {
             retry_backoff: config.retry_backoff,
             retry_backoff_max: config.retry_backoff_max,
         };
-        let assignors = config.partition_assignment_strategy.iter().map(|strategy| strategy.assignor());
         let auto_commit = config.enable_auto_commit.then_some(config.auto_commit_interval);
         Some(Group {
             coordinator: Coordinator::new(group_id.into(), config.retry_backoff, config.retry_backoff_max),
-            membership: Membership::new(member, assignors.collect()),
+            membership: membership(config, member, rng),
             commits: Commits::new(auto_commit, backoff.clone(), now),
             committed: Committed::new(group_id.into(), backoff),
             heartbeat: Heartbeat::new(heartbeat, now),
             sync: None,
             join_timeout: config.request_timeout.max(config.max_poll_interval + JOIN_LAPSE),
-            rebalance_timeout: config.max_poll_interval,
             assignment: 0,
         })
     }
@@ -89,6 +90,21 @@ impl Group {
         let too_old = |&(named, first): &(Api, i16)| named == api && version < first;
         let unusable = self.membership.is_static() && STATIC_MEMBERS.iter().any(too_old);
         (!unusable).then_some(version)
+    }
+}
+
+fn membership(config: &Config, member: MemberSettings, rng: &mut Rng) -> Membership {
+    match config.group_protocol {
+        GroupProtocol::Classic => {
+            let strategies = config.partition_assignment_strategy.iter();
+            let assignors = strategies.map(|strategy| strategy.assignor()).collect();
+            let (session_timeout, retry_backoff) = (config.session_timeout, config.retry_backoff);
+            Membership::Classic(ClassicMembership::new(member, assignors, session_timeout, retry_backoff))
+        }
+        GroupProtocol::Consumer => {
+            let assignor = Some(config.group_remote_assignor.as_str()).filter(|name| !name.is_empty());
+            Membership::Consumer(ConsumerMembership::new(member, assignor.map(Into::into), rng))
+        }
     }
 }
 
@@ -140,8 +156,10 @@ impl Core {
     pub(super) fn coordinator_failed(&mut self, now: Instant) {
         let Some(group) = &mut self.group else { return };
         group.coordinator.lose(&mut self.rng, now);
-        if group.sync.take().is_some() {
-            group.membership.unanswered(now);
+        match &mut group.membership {
+            Membership::Classic(classic) if group.sync.take().is_some() => classic.unanswered(now),
+            Membership::Classic(_) => {}
+            Membership::Consumer(consumer) => consumer.tell_all(),
         }
     }
 
@@ -192,7 +210,6 @@ impl Core {
 
     /// Heartbeats, and what follows from their clocks. Does not depend on polls.
     pub(super) fn keep_membership(&mut self, now: Instant) {
-        let versions = self.coordinator_versions(now);
         let Some(group) = &mut self.group else { return };
         if self.closing.is_some() || !group.membership.needs_heartbeat() {
             return;
@@ -201,43 +218,27 @@ impl Core {
             group.heartbeat.polled(now);
         }
         if group.heartbeat.is_poll_overdue(now) {
-            self.leave("consumer poll timeout has expired.", now);
-            return;
+            return self.leave_unpolled(now);
         }
-        if group.heartbeat.is_session_over(now) && group.coordinator.address().is_some() {
-            // It has not answered for a whole session: it may be gone without a word.
-            group.heartbeat.coordinator_found(now);
-            return self.lose_coordinator(now);
+        match group.membership {
+            Membership::Classic(_) => self.keep_classic_membership(now),
+            Membership::Consumer(_) => self.send_group_heartbeat(now),
         }
-        if !group.heartbeat.is_due(now) {
-            return;
-        }
-        let Some(versions) = versions else { return };
-        let Some(version) = group.version(&versions, Api::Heartbeat, i16::MAX) else {
-            group.heartbeat.failed(&mut self.rng, now);
-            return self.fail(Error::Unsupported { api: Api::Heartbeat.name() });
-        };
-        group.heartbeat.sent(now);
-        let (body, generation) = (group.membership.heartbeat(), group.membership.generation().clone());
-        let tag = Tag::Heartbeat(generation);
-        self.send_to_coordinator((Api::Heartbeat, version), RequestBody::Heartbeat(body), tag, now);
     }
 
-    pub(super) fn heartbeat_answered(&mut self, sent: &Generation, answer: Answered, now: Instant) {
-        let Some(group) = &mut self.group else { return };
-        let Ok((_, ResponseBody::Heartbeat(response))) = answer else {
-            return group.heartbeat.failed(&mut self.rng, now);
-        };
-        let error = response.error_code;
-        // KIP-62: while the group rebalances, heartbeats keep the member in it.
-        if error.is_none() || error == ErrorCode::REBALANCE_IN_PROGRESS {
-            group.heartbeat.succeeded(now);
-            group.coordinator.works();
-        } else {
-            group.heartbeat.failed(&mut self.rng, now);
+    /// Joins, and takes over what the group assigns, as far as a poll is there to do it in.
+    pub(super) fn go_on_joining(&mut self, now: Instant) {
+        if self.unsubscribing.is_some() {
+            return self.go_on_unsubscribing(now);
         }
-        let next = group.membership.heard(sent, error);
-        self.follow(next, now);
+        if !self.subscription.uses_group() {
+            return;
+        }
+        match self.group.as_ref().map(|group| &group.membership) {
+            Some(Membership::Classic(_)) => self.go_on_joining_together(now),
+            Some(Membership::Consumer(_)) => self.go_on_reconciling(now),
+            None => {}
+        }
     }
 
     pub(super) fn group_deadline(&self, now: Instant) -> Option<Instant> {

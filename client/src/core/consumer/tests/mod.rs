@@ -2,6 +2,7 @@
 
 mod assignors;
 mod closing;
+mod consumer_protocol;
 mod joining;
 mod lookups;
 mod offsets;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use milena_protocol::messages::api_versions::ApiVersion;
+use milena_protocol::messages::consumer_group_heartbeat::{Assignment, TopicPartitions};
 use milena_protocol::messages::find_coordinator::Coordinator;
 use milena_protocol::messages::join_group::{JoinGroupResponse, JoinGroupResponseMember};
 use milena_protocol::messages::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
@@ -31,6 +32,18 @@ use crate::{Config, Error};
 
 /// The time of day at the start.
 pub const UNIX_MS: i64 = 1_800_000_000_000;
+/// The id of the topic `t`.
+pub const T_ID: Uuid = Uuid([1; 16]);
+
+/// The id of each topic.
+pub fn topic_id(name: &str) -> Uuid {
+    let mut id = T_ID;
+    for (byte, letter) in id.0.iter_mut().zip(name.bytes().filter(|_| name != "t")) {
+        *byte = letter;
+    }
+    id
+}
+
 const FETCH_TAKES: Duration = Duration::from_millis(500);
 
 /// What the broker answers instead.
@@ -75,7 +88,7 @@ pub struct Sim {
     pub is_finished: bool,
     last_call: u64,
     otherwise: VecDeque<(Api, Otherwise)>,
-    unanswered: Option<(ConnectionId, Response)>,
+    unanswered: Vec<(ConnectionId, Response)>,
     later: Vec<(Instant, ConnectionId, Response)>,
     generation: i32,
 }
@@ -112,7 +125,7 @@ impl Sim {
             is_finished: false,
             last_call: 0,
             otherwise: VecDeque::new(),
-            unanswered: None,
+            unanswered: Vec::new(),
             later: Vec::new(),
             generation: 0,
         }
@@ -209,10 +222,11 @@ impl Sim {
         }
     }
 
-    /// Answers the last request of an API that was not answered.
+    /// Answers the first request of an API that was not answered, on a connection that is still there.
     pub fn answer_now(&mut self, api: Api, body: impl Into<ResponseBody>) {
-        let (connection, mut response) = self.unanswered.take().unwrap();
-        assert_eq!(response.api_key, api.key());
+        self.unanswered.retain(|(connection, _)| self.open.contains(connection));
+        let first = self.unanswered.iter().position(|(_, response)| response.api_key == api.key()).unwrap();
+        let (connection, mut response) = self.unanswered.remove(first);
         response.body = body.into();
         self.receive(connection, response);
         self.settle();
@@ -337,7 +351,7 @@ impl Sim {
             body,
         };
         if is_silent {
-            self.unanswered = Some((connection, response));
+            self.unanswered.push((connection, response));
             return;
         }
         let takes = if api == Api::Fetch { FETCH_TAKES } else { Duration::ZERO };
@@ -354,7 +368,10 @@ impl Sim {
     }
 
     fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {
-        let named = |topic: &metadata::MetadataRequestTopic| topic.name.as_ref().map(Str::to_string);
+        let named = |topic: &metadata::MetadataRequestTopic| match &topic.name {
+            Some(name) => Some(name.to_string()),
+            None => self.topics.keys().find(|name| topic_id(name) == topic.topic_id).cloned(),
+        };
         let asked: Vec<String> = match &request.topics {
             Some(topics) => topics.iter().filter_map(named).collect(),
             None => self.topics.keys().cloned().collect(),
@@ -362,7 +379,7 @@ impl Sim {
         let topic = |name: &String| {
             let partitions = self.topics.get(name).copied().unwrap_or_default();
             let partitions = (0..partitions).map(|n| partition_answer(n, 1, 0)).collect();
-            let mut topic = topic_answer(name, Uuid([1; 16]), partitions);
+            let mut topic = topic_answer(name, topic_id(name), partitions);
             if !self.topics.contains_key(name) {
                 topic.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
             }
@@ -392,6 +409,7 @@ impl Sim {
                 response.into()
             }
             RequestBody::Heartbeat(_) => HeartbeatResponse::default().into(),
+            RequestBody::ConsumerGroupHeartbeat(request) => group_heartbeat(request).into(),
             RequestBody::LeaveGroup(_) => LeaveGroupResponse::default().into(),
             RequestBody::OffsetCommit(request) => commit_answer(request, ErrorCode::NONE).into(),
             RequestBody::OffsetFetch(request) => nothing_committed(request).into(),
@@ -402,7 +420,7 @@ impl Sim {
     }
 }
 
-fn api_versions() -> ApiVersionsResponse {
+pub fn api_versions() -> ApiVersionsResponse {
     let parsed = Api::ALL.iter().filter(|api| api.is_parsed());
     let range = |api: &Api| ApiVersion::new(api.key(), *api.versions().start(), *api.versions().end());
     let mut response = ApiVersionsResponse::default();
@@ -466,6 +484,33 @@ pub fn heartbeat(error: ErrorCode) -> HeartbeatResponse {
     let mut response = HeartbeatResponse::default();
     response.error_code = error;
     response
+}
+
+/// The answer to a member that is to have all of `t`, and has it once it has joined.
+fn group_heartbeat(request: &ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse {
+    match request.member_epoch {
+        0 => told(1, Some(&[0, 1])),
+        epoch => told(epoch, None),
+    }
+}
+
+/// What the coordinator tells a member: its epoch, and which partitions of `t` it is to have if that is another matter.
+pub fn told(epoch: i32, partitions: Option<&[i32]>) -> ConsumerGroupHeartbeatResponse {
+    let mut response = ConsumerGroupHeartbeatResponse::default();
+    (response.member_epoch, response.heartbeat_interval_ms) = (epoch, 5_000);
+    response.assignment = partitions.map(|partitions| assignment(&[(T_ID, partitions)]));
+    response
+}
+
+/// Partitions of topics by their ids.
+pub fn assignment(topics: &[(Uuid, &[i32])]) -> Assignment {
+    let mut assignment = Assignment::default();
+    for (topic_id, partitions) in topics.iter().filter(|(_, partitions)| !partitions.is_empty()) {
+        let mut topic = TopicPartitions::default();
+        (topic.topic_id, topic.partitions) = (*topic_id, partitions.to_vec());
+        assignment.topic_partitions.push(topic);
+    }
+    assignment
 }
 
 fn nothing_committed(request: &OffsetFetchRequest) -> OffsetFetchResponse {

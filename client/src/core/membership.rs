@@ -1,0 +1,201 @@
+//! Being a member of a consumer group: what its two protocols have in common.
+//!
+//! Under the [classic](super::classic_membership) one all members join together, and one of them shares out the
+//! partitions. Under the [consumer](super::consumer_membership) one (KIP-848) the coordinator tells each member by itself
+//! what it is to have. Which one a consumer follows is its `group.protocol`.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use milena_protocol::{ErrorCode, Str};
+
+use super::classic_membership::ClassicMembership;
+use super::consumer_membership::ConsumerMembership;
+use super::topic_partition::TopicPartition;
+use crate::Error;
+
+/// Who this member is, by Kafka's names.
+#[derive(Clone, Debug)]
+pub struct MemberSettings {
+    /// `group.id`.
+    pub group_id: Str,
+    /// `group.instance.id`, for a static member.
+    pub group_instance_id: Option<Str>,
+    /// `client.rack`; empty where it is not said.
+    pub client_rack: Str,
+    /// `max.poll.interval.ms`, which is also how long the group waits for its members.
+    pub rebalance_timeout: Duration,
+}
+
+/// Under which number and name this consumer is known to the coordinator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// Classic: counts the rebalances of the group; -1 outside. Consumer protocol: the member epoch, which counts what
+    /// the coordinator has told this member; 0 outside.
+    pub id: i32,
+    /// Classic: given by the coordinator, empty before. Consumer protocol: the member's own.
+    pub member_id: Str,
+}
+
+impl Default for Generation {
+    fn default() -> Self {
+        Generation { id: -1, member_id: Str::default() }
+    }
+}
+
+/// What comes after an answer.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// Whatever the state says.
+    GoOn,
+    /// The coordinator is another one.
+    FindCoordinator,
+    /// The application has to know.
+    Fail(Error),
+}
+
+/// What a new assignment changes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) assigned: BTreeSet<TopicPartition>,
+    pub(super) added: Vec<TopicPartition>,
+    pub(super) revoked: Vec<TopicPartition>,
+}
+
+impl Change {
+    pub(super) fn new(owned: &BTreeSet<TopicPartition>, assigned: BTreeSet<TopicPartition>) -> Self {
+        let added = assigned.difference(owned).cloned().collect();
+        let revoked = owned.difference(&assigned).cloned().collect();
+        Change { assigned, added, revoked }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Membership {
+    Classic(ClassicMembership),
+    Consumer(ConsumerMembership),
+}
+
+impl Membership {
+    pub(super) fn classic(&mut self) -> Option<&mut ClassicMembership> {
+        match self {
+            Membership::Classic(classic) => Some(classic),
+            Membership::Consumer(_) => None,
+        }
+    }
+
+    pub(super) fn consumer(&mut self) -> Option<&mut ConsumerMembership> {
+        match self {
+            Membership::Classic(_) => None,
+            Membership::Consumer(consumer) => Some(consumer),
+        }
+    }
+
+    fn settings(&self) -> &MemberSettings {
+        match self {
+            Membership::Classic(classic) => classic.settings(),
+            Membership::Consumer(consumer) => consumer.settings(),
+        }
+    }
+
+    pub(super) fn generation(&self) -> &Generation {
+        match self {
+            Membership::Classic(classic) => classic.generation(),
+            Membership::Consumer(consumer) => consumer.generation(),
+        }
+    }
+
+    /// Who asks for committed offsets. Under the consumer protocol the coordinator then says when this member has missed
+    /// something.
+    pub(super) fn who_asks(&self) -> Option<&Generation> {
+        match self {
+            Membership::Classic(_) => None,
+            Membership::Consumer(consumer) => Some(consumer.generation()).filter(|_| consumer.is_member()),
+        }
+    }
+
+    pub(super) fn is_static(&self) -> bool {
+        self.instance_id().is_some()
+    }
+
+    pub(super) fn instance_id(&self) -> Option<&Str> {
+        self.settings().group_instance_id.as_ref()
+    }
+
+    /// How long the group waits for this member to give up partitions.
+    pub(super) fn rebalance_timeout(&self) -> Duration {
+        self.settings().rebalance_timeout
+    }
+
+    /// Whether it can commit.
+    pub(super) fn is_stable(&self) -> bool {
+        match self {
+            Membership::Classic(classic) => classic.is_stable(),
+            Membership::Consumer(consumer) => consumer.is_member(),
+        }
+    }
+
+    /// Whether it can commit again when the group is through with what it does. Under the consumer protocol nothing stops
+    /// for the others.
+    pub(super) fn is_rebalancing(&self) -> bool {
+        match self {
+            Membership::Classic(classic) => classic.is_rebalancing(),
+            Membership::Consumer(_) => false,
+        }
+    }
+
+    /// Whether the coordinator expects to hear from this member.
+    pub(super) fn needs_heartbeat(&self) -> bool {
+        match self {
+            Membership::Classic(classic) => classic.needs_heartbeat(),
+            Membership::Consumer(consumer) => consumer.needs_heartbeat(),
+        }
+    }
+
+    /// Whether leaving is more than to stop.
+    pub(super) fn has_to_leave(&self) -> bool {
+        match self {
+            Membership::Classic(classic) => classic.has_to_leave(),
+            Membership::Consumer(consumer) => consumer.has_to_leave(),
+        }
+    }
+
+    /// The topics, beside those of the subscription, of which this member has to know.
+    pub(super) fn watched_topics(&self) -> Box<dyn Iterator<Item = &Str> + '_> {
+        match self {
+            Membership::Classic(classic) => Box::new(classic.watched_topics()),
+            Membership::Consumer(consumer) => Box::new(consumer.topics()),
+        }
+    }
+
+    /// When a back-off ends.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        match self {
+            Membership::Classic(classic) => classic.deadline(now),
+            Membership::Consumer(_) => None,
+        }
+    }
+
+    /// The application wants other topics.
+    pub(super) fn resubscribed(&mut self) {
+        if let Membership::Consumer(consumer) = self {
+            consumer.resubscribed();
+        }
+    }
+
+    /// The group is changing hands.
+    pub(super) fn rebalance_in_progress(&mut self, reason: &str) {
+        if let Membership::Classic(classic) = self {
+            classic.request_rejoin(reason);
+        }
+    }
+
+    /// The coordinator refused a request of the generation `sent`: it knows no such generation, or no such member.
+    /// Says whether that was news.
+    pub(super) fn fenced(&mut self, sent: &Generation, error: ErrorCode) -> bool {
+        match self {
+            Membership::Classic(classic) => classic.fenced(sent, error),
+            Membership::Consumer(consumer) => consumer.fenced(sent),
+        }
+    }
+}
