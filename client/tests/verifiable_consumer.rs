@@ -5,6 +5,7 @@ mod verifiable_consumer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Read, Write};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -39,7 +40,7 @@ fn ours_and_javas_share_a_group_and_tell_the_same_events() {
 
     let mut java = kafka.java("org.apache.kafka.tools.VerifiableConsumer");
     java.args(consumer).args(["--session-timeout", "6000"]);
-    let (mut java, output) = Process::spawn(&java).unwrap();
+    let (mut java, output) = Process::spawn(&java, Stdio::inherit()).unwrap();
     read(Source::Java, output, &lines);
     story.read_until(&came, "Java's has all", |story| story.assigned(Source::Java) == 6);
 
@@ -61,7 +62,7 @@ fn ours_and_javas_share_a_group_and_tell_the_same_events() {
     let mut producer = kafka.java("org.apache.kafka.tools.VerifiableProducer");
     producer.args(["--bootstrap-server", &bootstrap, "--topic", "verified", "--repeating-keys", "60"]);
     producer.args(["--throughput", "1000", "--max-messages", &RECORDS.to_string()]);
-    let (_producer, output) = Process::spawn(&producer).unwrap();
+    let (_producer, output) = Process::spawn(&producer, Stdio::inherit()).unwrap();
     read(Source::Producer, output, &lines);
     story.read_until(&came, "all is read", |story| {
         story.of(Source::Producer, "producer_send_success").count() == RECORDS

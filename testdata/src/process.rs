@@ -48,6 +48,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 ///
 /// ```no_run
 /// use std::io::{BufRead, BufReader};
+/// use std::process::Stdio;
 /// use std::time::Duration;
 ///
 /// use milena_testdata::{Kafka, Process, Version};
@@ -55,7 +56,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// let kafka = Kafka::start(Version::V4_3_1)?;
 /// let mut command = kafka.java("org.apache.kafka.tools.VerifiableProducer");
 /// command.args(["--bootstrap-server", &kafka.bootstrap(), "--topic", "orders"]);
-/// let (mut producer, output) = Process::spawn(&command)?;
+/// let (mut producer, output) = Process::spawn(&command, Stdio::inherit())?;
 /// for line in BufReader::new(output).lines().map_while(Result::ok).take(10) {
 ///     println!("{line}");
 /// }
@@ -70,10 +71,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a command, and gives what it writes to standard output. Its standard error is this process's own.
-    pub fn spawn(command: &Command) -> Result<(Self, ChildStdout), Error> {
+    /// Starts a command, and gives what it writes to standard output. Its standard error goes to `complaints`.
+    pub fn spawn(command: &Command, complaints: impl Into<Stdio>) -> Result<(Self, ChildStdout), Error> {
         let mut keeper = keeper(command, Path::new(""));
-        let mut keeper = keeper.stdout(Stdio::piped()).spawn().doing("starting sh")?;
+        let mut keeper = keeper.stdout(Stdio::piped()).stderr(complaints).spawn().doing("starting sh")?;
         let output = keeper.stdout.take().ok_or_else(|| Error::new("sh was started without its output"))?;
         let signals = keeper.stdin.take();
         Ok((Self { keeper, signals }, output))

@@ -93,14 +93,14 @@ fn a_process_can_be_listened_to_and_ended_and_is_killed_when_it_is_dropped() {
     command.args(["-c", "echo here; exec sleep 600"]);
     let mut heard = String::new();
 
-    let (mut process, output) = Process::spawn(&command).unwrap();
+    let (mut process, output) = Process::spawn(&command, Stdio::inherit()).unwrap();
     let mut output = BufReader::new(output);
     output.read_line(&mut heard).unwrap();
     assert_eq!((heard.as_str(), process.ended().unwrap()), ("here\n", None));
     process.signal("TERM").unwrap();
     assert!(process.wait(Duration::from_secs(30)).unwrap());
 
-    let (process, mut output) = Process::spawn(&command).unwrap();
+    let (process, mut output) = Process::spawn(&command, Stdio::inherit()).unwrap();
     drop(process);
     // Its output ends when nobody is left who could write to it.
     output.read_to_string(&mut heard).unwrap();

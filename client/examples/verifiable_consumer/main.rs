@@ -3,23 +3,17 @@
 //!
 //! Ctrl-C or SIGTERM closes the consumer.
 
+#[path = "../common/terminated.rs"]
+mod terminated;
 #[path = "../common/verifiable_consumer.rs"]
 mod verifiable_consumer;
 
 use std::error::Error;
 
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = verifiable_consumer::Options::parse();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    };
-    verifiable_consumer::run(&options, std::io::stdout(), stop).await
+    verifiable_consumer::run(&options, std::io::stdout(), terminated::terminated()?).await
 }
