@@ -118,6 +118,15 @@ impl Kafka {
         run(&mut command, "Transactor").map(|_| ())
     }
 
+    /// Writes ten records with a long as key and a double as value, the value of the fifth (offset 4) being no double and
+    /// that of the sixth null, then one with a list of strings and a UUID: all with Kafka's own serializers, to partition 0.
+    pub fn fill_typed(&self, topic: &str) -> Result<(), Error> {
+        let source = crate::folder().join("launcher/TypedFiller.java");
+        let mut command = self.java(&source.display().to_string());
+        command.args([&self.bootstrap(), topic]);
+        run(&mut command, "TypedFiller").map(|_| ())
+    }
+
     /// The offsets that a group has committed, by topic and partition.
     pub fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>, Error> {
         let table = self.tool(GROUPS, &["--describe", "--group", group, "--offsets"])?;

@@ -5,6 +5,7 @@
 mod admin;
 mod cancelling;
 mod common;
+mod configuration;
 mod failures;
 mod group_changes;
 mod groups;
@@ -15,3 +16,4 @@ mod reading;
 mod streams;
 mod subscribing;
 mod tracing;
+mod types;
