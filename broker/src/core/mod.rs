@@ -8,9 +8,11 @@
 //! | `io.rs` | what goes in and comes out |
 //! | `requests.rs` | requests that wait for their answers |
 //! | `catalog.rs` | brokers, topics, partitions: who leads what |
+//! | `groups/` | the group coordinator |
 //! | `rng.rs` | chance, from a seed |
 
 pub mod catalog;
+pub mod groups;
 pub mod io;
 pub mod requests;
 pub mod rng;

@@ -1,0 +1,92 @@
+//! A member of a classic group.
+
+use bytes::Bytes;
+use milena_protocol::Str;
+use milena_protocol::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
+
+use crate::core::groups::answers::Waiting;
+use crate::core::requests::Context;
+
+/// An assignor that a member supports, and what it tells to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Protocol {
+    pub(super) name: Str,
+    pub(super) metadata: Bytes,
+}
+
+impl Protocol {
+    /// The protocols of a request, which goes on living without them.
+    pub(super) fn kept(protocols: &[JoinGroupRequestProtocol]) -> Vec<Protocol> {
+        let kept = |protocol: &JoinGroupRequestProtocol| Protocol {
+            name: protocol.name.detached(),
+            metadata: Bytes::copy_from_slice(&protocol.metadata),
+        };
+        protocols.iter().map(kept).collect()
+    }
+}
+
+/// A member.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) id: Str,
+    /// `group.instance.id` (KIP-345).
+    pub(super) instance_id: Option<Str>,
+    pub(super) client_id: Str,
+    pub(super) client_host: Str,
+    pub(super) rebalance_timeout_ms: i32,
+    pub(super) session_timeout_ms: i32,
+    pub(super) protocol_type: Str,
+    /// What it supports, the preferred one first.
+    pub(super) protocols: Vec<Protocol>,
+    pub(super) assignment: Bytes,
+    pub(super) awaiting_join: Option<Waiting>,
+    pub(super) awaiting_sync: Option<Waiting>,
+    /// It has never been in a generation: it does not know its id, so that its session is one of its request.
+    pub(super) is_new: bool,
+}
+
+impl Member {
+    pub(super) fn new(id: Str, context: &Context<'_>, request: &JoinGroupRequest) -> Self {
+        Member {
+            id,
+            instance_id: request.group_instance_id.as_ref().map(Str::detached),
+            client_id: Str::from(context.client_id),
+            client_host: Str::from(format!("/{}", context.client_host)), // as Java prints an address
+            rebalance_timeout_ms: rebalance_timeout_ms(context, request),
+            session_timeout_ms: request.session_timeout_ms,
+            protocol_type: request.protocol_type.detached(),
+            protocols: Protocol::kept(&request.protocols),
+            assignment: Bytes::new(),
+            awaiting_join: None,
+            awaiting_sync: None,
+            is_new: true,
+        }
+    }
+
+    /// Takes over what a new JoinGroup says.
+    pub(super) fn update(&mut self, context: &Context<'_>, request: &JoinGroupRequest) {
+        self.protocols = Protocol::kept(&request.protocols);
+        self.rebalance_timeout_ms = rebalance_timeout_ms(context, request);
+        self.session_timeout_ms = request.session_timeout_ms;
+    }
+
+    pub(super) fn supports(&self, protocol: &str) -> bool {
+        self.protocols.iter().any(|supported| supported.name == protocol)
+    }
+
+    /// What it has sent for this assignor.
+    pub(super) fn metadata(&self, protocol: &str) -> Bytes {
+        let found = self.protocols.iter().find(|supported| supported.name == protocol);
+        found.map(|supported| supported.metadata.clone()).unwrap_or_default()
+    }
+
+    /// Whether the group has to act, not the member: no heartbeat is expected of it.
+    pub(super) fn waits_for_the_group(&self) -> bool {
+        !self.is_new && (self.awaiting_join.is_some() || self.awaiting_sync.is_some())
+    }
+}
+
+/// In v0 the session timeout serves as the rebalance timeout too (KIP-62).
+fn rebalance_timeout_ms(context: &Context<'_>, request: &JoinGroupRequest) -> i32 {
+    if context.version == 0 { request.session_timeout_ms } else { request.rebalance_timeout_ms }
+}

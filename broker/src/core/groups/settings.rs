@@ -1,0 +1,25 @@
+//! What a user can set about groups, by Kafka's own names.
+
+/// The settings of the group coordinator, with Kafka's defaults; times are in the unit that the name ends in.
+#[derive(Clone, Debug)]
+pub struct GroupSettings {
+    /// `group.initial.rebalance.delay.ms`: for how long an empty classic group waits for more members to join.
+    pub group_initial_rebalance_delay_ms: i32,
+    /// `group.max.size`: how many members a classic group may have.
+    pub group_max_size: i32,
+    /// `group.min.session.timeout.ms`: a shorter session is refused with INVALID_SESSION_TIMEOUT.
+    pub group_min_session_timeout_ms: i32,
+    /// `group.max.session.timeout.ms`: a longer session is refused with INVALID_SESSION_TIMEOUT.
+    pub group_max_session_timeout_ms: i32,
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        GroupSettings {
+            group_initial_rebalance_delay_ms: 3_000,
+            group_max_size: i32::MAX,
+            group_min_session_timeout_ms: 6_000,
+            group_max_session_timeout_ms: 1_800_000,
+        }
+    }
+}
