@@ -48,7 +48,7 @@ impl Admin {
     /// # Errors
     /// When properties do not go together.
     pub fn new(config: Config) -> Result<Self, Error> {
-        config.check()?;
+        let config = config.usable()?;
         Ok(Admin { cluster: Cluster::new(&config), config })
     }
 

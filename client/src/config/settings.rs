@@ -3,12 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::Config;
+use super::{Config, ConfigError};
 use crate::core::connection::ConnectionSettings;
 use crate::core::fetch_settings::FetchSettings;
 use crate::core::lookups::LookupSettings;
 use crate::core::metadata::MetadataSettings;
 use crate::driver::SocketSettings;
+
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Counts the consumers of this process that have no name of their own.
 static UNNAMED: AtomicU64 = AtomicU64::new(1);
@@ -26,6 +28,33 @@ impl Config {
             self.client_id = parts.join("-");
         }
         self
+    }
+
+    /// Checked, and as the machines of the core can use it: what is done again after no time at all would be done for ever,
+    /// so a wait takes a millisecond at least; and no bytes at all cannot be asked for.
+    ///
+    /// # Errors
+    /// When properties do not go together.
+    pub(crate) fn usable(&self) -> Result<Config, ConfigError> {
+        self.check()?;
+        let mut config = self.clone();
+        for wait in [
+            &mut config.auto_commit_interval,
+            &mut config.connections_max_idle,
+            &mut config.heartbeat_interval,
+            &mut config.metadata_max_age,
+            &mut config.metadata_recovery_rebootstrap_trigger,
+            &mut config.reconnect_backoff,
+            &mut config.reconnect_backoff_max,
+            &mut config.retry_backoff,
+            &mut config.retry_backoff_max,
+            &mut config.socket_connection_setup_timeout,
+            &mut config.socket_connection_setup_timeout_max,
+        ] {
+            *wait = (*wait).max(SHORTEST_WAIT);
+        }
+        config.max_partition_fetch_bytes = config.max_partition_fetch_bytes.max(1);
+        Ok(config)
     }
 
     pub(crate) fn connection_settings(&self) -> ConnectionSettings {

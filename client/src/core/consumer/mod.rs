@@ -151,7 +151,7 @@ impl Core {
     /// # Errors
     /// When properties contradict each other.
     pub fn new(config: &Config, seed: u64, now: Instant, unix_ms: i64) -> Result<Self, ConfigError> {
-        config.check()?;
+        let config = &config.usable()?;
         let mut rng = Rng::new(seed);
         let network = Network::new(config.connection_settings(), Rng::new(rng.next_u64()));
         Ok(Core {
