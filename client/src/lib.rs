@@ -10,7 +10,7 @@
 //!   background: rebalances, broken connections, resets.
 //! - Events for `tracing` tell operators the same and more, with fields by name (`client_id`, `group_id`, `node`, `topic`,
 //!   `partition`, ...). Error: records that cannot be read. Warn: a connection that broke, a commit in the background that
-//!   failed, a position that was reset. Info: the group's coordinator, joining, partitions that come and go. Debug:
+//!   failed, a consumer that is not polled, a position that was reset. Info: the group's coordinator, joining, partitions that come and go. Debug:
 //!   connections made and closed when idle, and what a broker is asked again.
 //! - [`core`] is the consumer without a clock and without sockets, for those who run it on a loop of their own.
 

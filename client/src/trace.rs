@@ -3,7 +3,7 @@
 //! | level | what |
 //! |---|---|
 //! | error | records that cannot be read |
-//! | warn | a connection that broke (once, until it works again); a commit in the background that failed; a position that was reset; a log that was truncated |
+//! | warn | a connection that broke (once, until it works again); a commit in the background that failed; a consumer that is not polled; a position that was reset; a log that was truncated |
 //! | info | the group: its coordinator, joining, partitions that come and go; beginning with `bootstrap.servers` again |
 //! | debug | connections made and closed when idle; further attempts that fail; what a broker is asked again |
 
@@ -58,6 +58,7 @@ impl Trace {
             Report::Joined { generation, member_id } => {
                 event!(info, self, generation, member_id = member_id.as_str(), "joined the group");
             }
+            Report::NotPolled => event!(warn, self, "not polled for max.poll.interval.ms; leaving the group"),
             Report::Retry { api, partition, error } => {
                 let topic = partition.as_ref().map(|partition| partition.topic.as_str());
                 let number = partition.as_ref().map(|partition| partition.partition);
@@ -259,6 +260,7 @@ mod tests {
     #[test]
     fn what_may_cost_records_is_a_warning() {
         let said = lines(|trace| {
+            trace.report(&Report::NotPolled);
             trace.update(&Update::CommitFailed(Error::CommitFailed));
             trace.update(&Update::Notice(FetchNotice::Reset { partition: partition(), from: 5, to: 9 }));
             trace.update(&Update::Notice(FetchNotice::Truncated { partition: partition(), from: 9, to: 5 }));
@@ -268,6 +270,7 @@ mod tests {
         assert_eq!(
             said,
             [
+                format!("WARN not polled for max.poll.interval.ms; leaving the group {WHO}"),
                 format!("WARN a commit failed {WHO} error={error}"),
                 format!(
                     "WARN the position was out of range, and is reset {WHO} topic=\"t\" partition=3 from=5 to=9"

@@ -39,6 +39,8 @@ pub enum Report {
         /// The member's id.
         member_id: Str,
     },
+    /// The application has not polled for `max.poll.interval.ms`: the consumer leaves its group until it does.
+    NotPolled,
     /// A broker could not do what it was asked for; it is asked again after a while.
     Retry {
         /// What for.

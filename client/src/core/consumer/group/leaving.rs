@@ -10,6 +10,7 @@ use crate::core::consumer::Core;
 use crate::core::io::{Answer, CallId};
 use crate::core::membership::Membership;
 use crate::core::network::Peer;
+use crate::core::report::Report;
 use crate::core::subscription::Interest;
 use crate::core::topic_partition::TopicPartition;
 
@@ -107,6 +108,7 @@ impl Core {
 
     /// The same, because the application has not polled for too long. It learns of it when it does.
     pub(super) fn leave_unpolled(&mut self, now: Instant) {
+        self.report(Report::NotPolled);
         let Some(group) = &mut self.group else { return };
         match &mut group.membership {
             Membership::Classic(_) => self.send_leave_group("consumer poll timeout has expired.", now),

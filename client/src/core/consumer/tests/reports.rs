@@ -85,3 +85,12 @@ fn what_is_asked_again_is_reported() {
     let error = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
     assert!(sim.reports.contains(&Report::Retry { api: Api::Heartbeat, partition: None, error }));
 }
+
+#[test]
+fn a_consumer_that_is_not_polled_is_reported() {
+    let mut sim = Sim::joined(config().max_poll_interval(60 * SECOND));
+    sim.pass(59 * SECOND);
+    assert!(!sim.reports.contains(&Report::NotPolled));
+    sim.pass(60 * SECOND);
+    assert_eq!(sim.reports.iter().filter(|report| **report == Report::NotPolled).count(), 1);
+}
