@@ -30,6 +30,17 @@ pub enum Error {
         /// What happened there.
         cause: String,
     },
+    /// What a broker sends in answer to an API cannot be read, or a request of it cannot be written, time and again. It is
+    /// tried on; what went wrong is the mistake of one of the two sides. Where frames are too large, see
+    /// [`fetch_max_bytes`](crate::Config::fetch_max_bytes).
+    Misunderstood {
+        /// The broker's address, as in `host:9092`.
+        address: String,
+        /// The API's name.
+        api: &'static str,
+        /// What went wrong the last time.
+        cause: String,
+    },
     /// The call was not through in time.
     Timeout {
         /// What it was doing, as in "committing offsets".
@@ -153,6 +164,9 @@ impl fmt::Display for Error {
                 write!(f, "no broker can be reached; {address}: {cause}")
             }
             Error::Disconnected { address, cause } => write!(f, "{address}: {cause}"),
+            Error::Misunderstood { address, api, cause } => {
+                write!(f, "{address} and this client do not understand each other in {api}: {cause}")
+            }
             Error::Timeout { doing, after } => write!(f, "{doing} was not done after {after:?}"),
             Error::Broker { doing, code } => write!(f, "{doing}: {code}"),
             Error::Topic { topic, code } => write!(f, "asking about topic {topic}: {code}"),

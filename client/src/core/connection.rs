@@ -85,6 +85,7 @@ struct Ready<T> {
 
 #[derive(Debug)]
 struct InFlight<T> {
+    api: Api,
     correlation_id: i32,
     deadline: Instant,
     tag: T,
@@ -224,17 +225,22 @@ impl<T> Connection<T> {
             throttled_until: (!held_back.is_zero()).then(|| now + held_back),
             last_used: now,
         });
-        self.reconnect.succeed();
         self.failed = false;
         Some(Greeting::Done)
     }
 
     /// Notes a request that goes out now.
-    pub(super) fn sent(&mut self, correlation_id: i32, tag: T, timeout: Duration, now: Instant) {
+    pub(super) fn sent(&mut self, api: Api, correlation_id: i32, tag: T, timeout: Duration, now: Instant) {
         if let State::Ready(ready) = &mut self.state {
-            ready.in_flight.push_back(InFlight { correlation_id, deadline: now + timeout, tag });
+            ready.in_flight.push_back(InFlight { api, correlation_id, deadline: now + timeout, tag });
             ready.last_used = now;
         }
+    }
+
+    /// The API of the oldest request without an answer.
+    pub(super) fn oldest(&self) -> Option<Api> {
+        let State::Ready(ready) = &self.state else { return None };
+        ready.in_flight.front().map(|request| request.api)
     }
 
     /// The answer to the oldest request; `None` when it is not.
@@ -246,6 +252,8 @@ impl<T> Connection<T> {
             return None;
         }
         ready.last_used = now;
+        // Not before: one that ends as soon as something is asked would be made again at full speed.
+        self.reconnect.succeed();
         let held_back = hold_back(&response.body, response.api_version);
         if !held_back.is_zero() {
             ready.throttled_until = Some(now + held_back);

@@ -206,6 +206,10 @@ impl Reports {
         self.errors.pop_first().map(|(_, error)| error)
     }
 
+    pub(super) fn has_error(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     pub(super) fn next_notice(&mut self) -> Option<FetchNotice> {
         self.notices.pop_front()
     }

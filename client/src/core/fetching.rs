@@ -307,6 +307,11 @@ impl Fetching {
         self.positions.reports.next_error()
     }
 
+    /// Whether [`next_error`](Self::next_error) has something to tell.
+    pub fn has_error(&self) -> bool {
+        self.positions.reports.has_error()
+    }
+
     /// What was done without being asked.
     pub fn next_notice(&mut self) -> Option<FetchNotice> {
         self.positions.reports.next_notice()

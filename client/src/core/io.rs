@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use milena_protocol::{Request, Response, Str};
+use milena_protocol::{Api, Request, Response, Str};
 
 use super::completed_fetch::{CompletedFetch, Consumed};
 use super::connection::ConnectionId;
@@ -30,6 +30,8 @@ pub enum Event {
         connection: ConnectionId,
         /// Why, for people to read.
         reason: String,
+        /// What could not be read or written, where that is why. `None`: the network, or one of its ends.
+        fault: Option<Fault>,
     },
     /// An answer came.
     Received {
@@ -49,6 +51,15 @@ pub enum Event {
     Consumed(Vec<Consumed>),
     /// The application has dropped its handle.
     Abandoned,
+}
+
+/// A message that ended its connection, and would end the next one too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// What came in answer to the oldest request cannot be read, or is larger than allowed.
+    Answer,
+    /// A request of this API cannot be written.
+    Request(Api),
 }
 
 /// One thing to do.

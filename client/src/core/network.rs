@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 use milena_protocol::{Api, Request, RequestBody, RequestHeader, Response};
 
 use super::connection::{Connection, ConnectionId, ConnectionSettings, Ended, Greeting, Returned};
-use super::io::Action;
+use super::io::{Action, Fault};
 use super::metadata::Address;
 use super::report::Report;
 use super::rng::Rng;
 use super::versions::Versions;
+
+/// So many times in a row is no accident.
+const MISUNDERSTOOD: u32 = 3;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +36,8 @@ pub(super) struct Network<T> {
     settings: ConnectionSettings,
     rng: Rng,
     connections: BTreeMap<Peer, Connection<T>>,
+    /// How often in a row an API has ended a connection, since an answer to it could be read.
+    misunderstood: BTreeMap<(Peer, Api), u32>,
     /// Whether a broker of the cluster itself was ever reached. A bootstrap server may name brokers that cannot be.
     pub(super) ever_ready: bool,
     last_error: Option<(Address, String)>,
@@ -51,6 +56,8 @@ pub(super) struct Failure {
     pub(super) address: Address,
     pub(super) reason: String,
     pub(super) kind: FailureKind,
+    /// What the two sides do not agree on, when that has ended connections time and again.
+    pub(super) misunderstood: Option<Api>,
 }
 
 /// How bad it is that a connection is lost.
@@ -71,6 +78,7 @@ impl<T> Network<T> {
             rng,
             connections: BTreeMap::new(),
             ever_ready: false,
+            misunderstood: BTreeMap::new(),
             last_error: None,
             last_connection: 0,
             last_correlation_id: 0,
@@ -86,6 +94,7 @@ impl<T> Network<T> {
         let moved = self.connections.get(&peer).is_some_and(|known| known.address() != address);
         if moved {
             self.forget(peer);
+            self.misunderstood.retain(|(other, _), _| *other != peer);
         }
         let connection =
             self.connections.entry(peer).or_insert_with(|| Connection::new(address.clone(), &self.settings));
@@ -157,7 +166,7 @@ impl<T> Network<T> {
         let correlation_id = self.next_correlation_id();
         let Some(connection) = self.connections.get_mut(&peer) else { return };
         let Some(id) = connection.id() else { return };
-        connection.sent(correlation_id, tag, timeout, now);
+        connection.sent(api, correlation_id, tag, timeout, now);
         self.push_request(id, api, version, correlation_id, body);
     }
 
@@ -196,8 +205,12 @@ impl<T> Network<T> {
             let greeting = connection.greeted(&response, correlation_id, now);
             return self.greet(peer, id, greeting, now);
         }
+        let api = connection.oldest();
         match connection.answered(response, now) {
-            Some(returned) => self.returned.push_back((peer, returned)),
+            Some(returned) => {
+                api.map(|api| self.misunderstood.remove(&(peer, api)));
+                self.returned.push_back((peer, returned));
+            }
             None => self.fail(peer, "the broker gave an answer out of turn".into(), now),
         }
     }
@@ -217,9 +230,18 @@ impl<T> Network<T> {
     }
 
     /// A connection could not be made, or has ended.
-    pub(super) fn lost(&mut self, id: ConnectionId, reason: String, now: Instant) {
-        if let Some((peer, _)) = self.find(id) {
-            self.give_up(peer, reason, false, now);
+    pub(super) fn lost(&mut self, id: ConnectionId, reason: String, fault: Option<Fault>, now: Instant) {
+        let Some((peer, connection)) = self.find(id) else { return };
+        let oldest = connection.oldest();
+        let api = fault.and_then(|fault| match fault {
+            Fault::Answer => oldest,
+            Fault::Request(api) => Some(api),
+        });
+        self.give_up(peer, reason, false, now);
+        if let (Some(api), Some(failure)) = (api, self.failed.back_mut()) {
+            let times = self.misunderstood.entry((peer, api)).or_default();
+            *times = times.saturating_add(1);
+            failure.misunderstood = (*times >= MISUNDERSTOOD).then_some(api);
         }
     }
 
@@ -234,7 +256,8 @@ impl<T> Network<T> {
             () if !close && connection.is_ready() && connection.in_flight() == 0 => FailureKind::Idle,
             () => FailureKind::First,
         };
-        let failure = Failure { peer, address: connection.address().clone(), reason: reason.clone(), kind };
+        let address = connection.address().clone();
+        let failure = Failure { peer, address, reason: reason.clone(), kind, misunderstood: None };
         self.last_error = Some((failure.address.clone(), reason.clone()));
         let ended = connection.fail(reason, &mut self.rng, now);
         self.failed.push_back(failure);
@@ -345,6 +368,15 @@ mod tests {
             sut
         }
 
+        /// Connects once more, as soon as that is allowed.
+        fn again(&mut self) {
+            self.now = self.network.deadline(self.now).unwrap();
+            let id = self.open().unwrap();
+            self.network.connected(id, self.now);
+            let (version, asked) = self.asked();
+            self.answer(id, version, asked, versions(ErrorCode::NONE, 4));
+        }
+
         fn open(&mut self) -> Option<ConnectionId> {
             let address = Address { host: Str::from("host"), port: 9092 };
             self.network.open(PEER, &address, self.now);
@@ -431,9 +463,9 @@ mod tests {
         let mut sut = Sut::ready();
         sut.send("a", 30_000 * T);
         sut.send("b", 30_000 * T);
-        sut.network.lost(sut.id(), "cut".into(), sut.now);
+        sut.network.lost(sut.id(), "cut".into(), None, sut.now);
         assert_eq!(sut.returned(), [("a", false), ("b", false)]);
-        sut.network.lost(sut.id(), "cut".into(), sut.now);
+        sut.network.lost(sut.id(), "cut".into(), None, sut.now);
         assert_eq!(sut.returned(), []);
     }
 
@@ -457,7 +489,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..6 {
             let id = sut.open().unwrap();
-            sut.network.lost(id, "refused".into(), sut.now);
+            sut.network.lost(id, "refused".into(), None, sut.now);
             assert_eq!(sut.open(), None);
             let until = sut.network.deadline(sut.now).unwrap();
             waits.push((until - sut.now).as_millis());
@@ -521,5 +553,42 @@ mod tests {
         assert!(
             matches!(sut.network.next_action(), Some(Action::Connect { address, .. }) if address == elsewhere)
         );
+    }
+
+    #[test]
+    fn an_api_that_is_misunderstood_time_and_again_is_told_until_it_is_understood() {
+        let mut sut = Sut::ready();
+        let lose = |sut: &mut Sut, fault: Option<Fault>| {
+            sut.send("a", 30_000 * T);
+            sut.network.lost(sut.id(), "nonsense".into(), fault, sut.now);
+            let told = sut.network.next_failed().unwrap().misunderstood;
+            sut.again();
+            told
+        };
+        let answer = Some(Fault::Answer);
+        let request = Some(Fault::Request(Api::Heartbeat));
+        let told = [answer, None, request, answer, answer].map(|fault| lose(&mut sut, fault));
+        let heartbeat = Some(Api::Heartbeat);
+        assert_eq!(told, [None, None, None, heartbeat, heartbeat]);
+
+        let asked = sut.send("a", 30_000 * T);
+        sut.answer(sut.id(), 4, asked, HeartbeatResponse::default());
+        assert_eq!([answer; 3].map(|fault| lose(&mut sut, fault)), [None, None, heartbeat]);
+    }
+
+    #[test]
+    fn a17_connections_that_end_with_the_first_request_are_made_again_ever_more_slowly() {
+        let mut sut = Sut::ready();
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            sut.send("a", 30_000 * T);
+            sut.network.lost(sut.id(), "cut".into(), None, sut.now);
+            let before = sut.now;
+            sut.again();
+            waits.push((sut.now - before).as_millis());
+        }
+        for (wait, plain) in waits.iter().zip([50, 100, 200, 400, 800, 1000]) {
+            assert!((plain * 4 / 5..=plain * 6 / 5).contains(wait), "{waits:?}");
+        }
     }
 }

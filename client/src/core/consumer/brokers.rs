@@ -21,6 +21,9 @@ const EMPTY_IS_NONE: i16 = 1;
 /// The first version that can forbid the creation of topics.
 const AUTO_CREATION: i16 = 4;
 
+/// Of errors that nobody polls for, so many are kept.
+const ERRORS: usize = 100;
+
 type Answered = Result<(i16, ResponseBody), Lost>;
 
 impl Core {
@@ -242,6 +245,9 @@ impl Core {
     /// For the next poll. The same news need not be told twice.
     pub(super) fn fail(&mut self, error: Error) {
         if !self.errors.contains(&error) {
+            if self.errors.len() == ERRORS {
+                self.errors.pop_front();
+            }
             self.errors.push_back(error);
         }
     }

@@ -203,7 +203,11 @@ impl Core {
         while let Some(notice) = self.fetching.next_notice() {
             self.outbox.push_back(Action::Update(Update::Notice(notice)));
         }
-        if has_news {
+        // What came before the trouble comes first; but records without end must not hide it for ever.
+        let has_error = !self.errors.is_empty() || self.fetching.has_error();
+        let is_errors_turn = has_error && self.last_poll_had_records;
+        self.last_poll_had_records = has_news && !is_errors_turn;
+        if self.last_poll_had_records {
             return self.end_poll(Ok(Answer::Done));
         }
         let error = self.errors.pop_front();

@@ -34,7 +34,7 @@ use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId};
 use super::lookups::{LookupToken, Lookups};
 use super::membership::Generation;
-use super::metadata::Metadata;
+use super::metadata::{Address, Metadata};
 use super::network::{Network, Peer};
 use super::report::Report;
 use super::rng::Rng;
@@ -67,6 +67,8 @@ pub struct Core {
     telling: Option<RebalanceId>,
     last_rebalance: RebalanceId,
     polling: Option<Polling>,
+    /// And so an error has its turn now, if there is one.
+    last_poll_had_records: bool,
     positions_asked: Vec<PositionAsked>,
     lookups: Lookups,
     /// The generation in which a rebalance stood in the way of the first commit.
@@ -170,6 +172,7 @@ impl Core {
             telling: None,
             last_rebalance: RebalanceId::default(),
             polling: None,
+            last_poll_had_records: false,
             positions_asked: Vec::new(),
             lookups: Lookups::new(config.lookup_settings()),
             pins_refused_in: None,
@@ -186,7 +189,9 @@ impl Core {
     pub fn handle(&mut self, event: Event, now: Instant) {
         match event {
             Event::Connected { connection } => self.network.connected(connection, now),
-            Event::Lost { connection, reason } => self.network.lost(connection, reason, now),
+            Event::Lost { connection, reason, fault } => {
+                self.network.lost(connection, reason, fault, now);
+            }
             Event::Received { connection, response } => self.network.received(connection, *response, now),
             Event::Called { call, command } => self.called(call, command, now),
             Event::Consumed(consumed) => self.fetching.consumed(&consumed, now),
@@ -266,6 +271,11 @@ impl Core {
             }
         }
         while let Some(failure) = self.network.next_failed() {
+            if let Some(api) = failure.misunderstood {
+                let Address { host, port } = &failure.address;
+                let (address, cause) = (format!("{host}:{port}"), failure.reason.clone());
+                self.fail(Error::Misunderstood { address, api: api.name(), cause });
+            }
             if failure.peer == Peer::Coordinator {
                 self.coordinator_failed(now);
             }

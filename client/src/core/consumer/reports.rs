@@ -19,7 +19,7 @@ impl Core {
     }
 
     /// A connection was lost. An idle one is nobody's trouble.
-    pub(super) fn report_lost(&mut self, Failure { peer, address, reason, kind }: Failure) {
+    pub(super) fn report_lost(&mut self, Failure { peer, address, reason, kind, .. }: Failure) {
         if kind == FailureKind::Idle {
             return self.report(Report::Idle { peer, address });
         }

@@ -3,6 +3,7 @@
 mod assignors;
 mod closing;
 mod consumer_protocol;
+mod errors;
 mod extremes;
 mod joining;
 mod lookups;

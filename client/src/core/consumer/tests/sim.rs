@@ -23,7 +23,9 @@ use milena_protocol::{
 use crate::core::connection::ConnectionId;
 use crate::core::consumer::Core;
 use crate::core::fetching::Place;
-use crate::core::io::{Action, Answer, CallId, Command, Event, Offsets, RebalanceId, RebalanceKind, Update};
+use crate::core::io::{
+    Action, Answer, CallId, Command, Event, Fault, Offsets, RebalanceId, RebalanceKind, Update,
+};
 use crate::core::report::Report;
 use crate::core::subscription::Interest;
 use crate::core::test_support::{T, metadata_response, partition_answer, start, topic_answer};
@@ -234,9 +236,14 @@ impl Sim {
 
     /// Breaks the connection on which a request of this API went last.
     pub fn cut(&mut self, api: Api) {
+        self.end(api, None);
+    }
+
+    /// The same, for a reason.
+    pub fn end(&mut self, api: Api, fault: Option<Fault>) {
         let connection = self.sent.iter().rev().find(|sent| sent.api == api).unwrap().connection;
         assert!(self.open.remove(&connection));
-        self.core.handle(Event::Lost { connection, reason: "cut".into() }, self.now);
+        self.core.handle(Event::Lost { connection, reason: "cut".into(), fault }, self.now);
         self.settle();
     }
 
@@ -304,7 +311,7 @@ impl Sim {
         }
         match action {
             Action::Connect { connection, .. } if self.is_down => {
-                self.core.handle(Event::Lost { connection, reason: "refused".into() }, self.now);
+                self.core.handle(Event::Lost { connection, reason: "refused".into(), fault: None }, self.now);
             }
             Action::Connect { connection, .. } => {
                 self.open.insert(connection);

@@ -1,0 +1,4 @@
+//! The consumer over real sockets, with a broker that does what a test wants.
+
+mod broker;
+mod unreadable;
