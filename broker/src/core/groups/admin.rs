@@ -94,8 +94,9 @@ impl Groups {
     }
 
     /// Nothing is left of the group.
-    fn forget_group(&mut self, id: &Str) {
+    pub(super) fn forget_group(&mut self, id: &Str) {
         self.groups.remove(id);
+        self.offsets.forget_group(id);
         self.shared.timers.stop_all(id);
     }
 }

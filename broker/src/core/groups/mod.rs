@@ -9,12 +9,14 @@
 //! | `mod.rs` | [`Groups`]: all groups of the cluster, and the requests they answer |
 //! | `settings.rs` | [`GroupSettings`], by Kafka's names |
 //! | `classic/` | groups whose leader assigns |
+//! | `offsets/` | how far they have come |
 //! | `admin.rs` | ListGroups, DescribeGroups, DeleteGroups |
 //! | `shared.rs`, `timers.rs`, `answers.rs` | what all groups have in common |
 
 mod admin;
 mod answers;
 mod classic;
+mod offsets;
 mod settings;
 mod shared;
 #[cfg(test)]
@@ -22,7 +24,7 @@ mod test_support;
 mod timers;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use milena_protocol::messages::leave_group::{MemberIdentity, MemberResponse};
 use milena_protocol::messages::{
@@ -32,21 +34,31 @@ use milena_protocol::messages::{
 use milena_protocol::{ErrorCode, ResponseBody, Str};
 
 use self::classic::ClassicGroup;
+use self::offsets::Offsets;
 pub use self::settings::GroupSettings;
 use self::shared::Shared;
+use super::catalog::Catalog;
 use super::requests::{Context, Ticket};
 
 /// All groups of the cluster.
 #[derive(Debug)]
 pub struct Groups {
     groups: BTreeMap<Str, ClassicGroup>,
+    offsets: Offsets,
+    /// When it is looked next whether offsets have outlived their retention; `None` while there are no groups.
+    next_expiry: Option<Instant>,
     shared: Shared,
 }
 
 impl Groups {
     /// No groups yet. The ids of members come from `seed`.
     pub fn new(settings: GroupSettings, seed: u64) -> Self {
-        Groups { groups: BTreeMap::new(), shared: Shared::new(settings, seed) }
+        Groups {
+            groups: BTreeMap::new(),
+            offsets: Offsets::default(),
+            next_expiry: None,
+            shared: Shared::new(settings, seed),
+        }
     }
 
     /// The answers that are ready, and whose requests they answer.
@@ -61,16 +73,35 @@ impl Groups {
 
     /// When [`advance`](Self::advance) has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.shared.timers.next()
+        self.shared.timers.next().into_iter().chain(self.next_expiry).min()
     }
 
-    /// Does what has become due.
-    pub fn advance(&mut self, now: Instant) {
+    /// Takes note of what has become of the topics, and does what is due.
+    pub fn advance(&mut self, catalog: &Catalog, now: Instant) {
+        self.see(catalog);
         while let Some((_, group_id, timer)) = self.shared.timers.ended(now) {
             if let Some(group) = self.groups.get_mut(&group_id) {
                 group.timer_ended(&timer, &mut self.shared, now);
             }
         }
+        if self.next_expiry.is_some_and(|due| due <= now) {
+            self.expire_offsets(now);
+            self.next_expiry = (!self.groups.is_empty()).then(|| now + self.expiry_interval());
+        }
+    }
+
+    fn expiry_interval(&self) -> Duration {
+        // Less than a millisecond would never end.
+        Duration::from_millis(
+            u64::try_from(self.shared.settings.offsets_retention_check_interval_ms).unwrap_or(0).max(1),
+        )
+    }
+
+    /// Makes an empty group, if there is none of this name.
+    fn create_group(&mut self, id: &Str, now: Instant) {
+        let id = id.detached();
+        self.groups.entry(id.clone()).or_insert_with(|| ClassicGroup::new(id, now));
+        self.next_expiry = self.next_expiry.or_else(|| Some(now + self.expiry_interval()));
     }
 
     /// Answers JoinGroup, once the group is ready to begin a generation.
@@ -89,9 +120,10 @@ impl Groups {
         if let Some(error) = refusal {
             return classic::refuse_join(context, &mut self.shared, &request.member_id, error);
         }
-        let id = request.group_id.detached();
-        let group = self.groups.entry(id.clone()).or_insert_with(|| ClassicGroup::new(id, context.now));
-        group.join(context, &request, &mut self.shared);
+        self.create_group(&request.group_id, context.now);
+        if let Some(group) = self.groups.get_mut(&request.group_id) {
+            group.join(context, &request, &mut self.shared);
+        }
     }
 
     /// Answers SyncGroup, once the leader has assigned.

@@ -11,6 +11,12 @@ pub struct GroupSettings {
     pub group_min_session_timeout_ms: i32,
     /// `group.max.session.timeout.ms`: a longer session is refused with INVALID_SESSION_TIMEOUT.
     pub group_max_session_timeout_ms: i32,
+    /// `offset.metadata.max.bytes`: how much may be kept beside an offset.
+    pub offset_metadata_max_bytes: i32,
+    /// `offsets.retention.minutes`: how long offsets are kept that nobody uses.
+    pub offsets_retention_minutes: i32,
+    /// `offsets.retention.check.interval.ms`: how often it is looked whether there are such.
+    pub offsets_retention_check_interval_ms: i64,
 }
 
 impl Default for GroupSettings {
@@ -20,6 +26,9 @@ impl Default for GroupSettings {
             group_max_size: i32::MAX,
             group_min_session_timeout_ms: 6_000,
             group_max_session_timeout_ms: 1_800_000,
+            offset_metadata_max_bytes: 4_096,
+            offsets_retention_minutes: 7 * 24 * 60,
+            offsets_retention_check_interval_ms: 600_000,
         }
     }
 }

@@ -5,17 +5,21 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use milena_protocol::messages::*;
-use milena_protocol::{RequestBody, RequestMessage, ResponseBody, Str};
+use milena_protocol::{RequestBody, RequestMessage, ResponseBody, Str, Uuid};
 
 use super::Groups;
 use super::settings::GroupSettings;
+use crate::core::catalog::{BrokerNode, Catalog};
 use crate::core::requests::{Context, Ticket};
+use crate::core::rng::Rng;
 
 /// A coordinator, and the answers that it has given so far.
 pub(crate) struct Bench {
     pub(crate) groups: Groups,
+    pub(crate) catalog: Catalog,
+    rng: Rng,
     pub(crate) now: Instant,
-    /// The version of the requests; the newest where there is none.
+    /// The version of the requests; the newest where there is none, or no such one.
     pub(crate) version: Option<i16>,
     pub(crate) client_id: &'static str,
     /// Which groups the broker coordinates.
@@ -64,7 +68,11 @@ asks! {
     JoinGroupRequest JoinGroup,
     LeaveGroupRequest LeaveGroup,
     ListGroupsRequest ListGroups,
+    OffsetCommitRequest OffsetCommit,
+    OffsetDeleteRequest OffsetDelete,
+    OffsetFetchRequest OffsetFetch,
     SyncGroupRequest SyncGroup,
+    TxnOffsetCommitRequest TxnOffsetCommit,
 }
 
 impl Bench {
@@ -80,6 +88,8 @@ impl Bench {
     pub(crate) fn with(settings: GroupSettings) -> Self {
         Bench {
             groups: Groups::new(settings, 7),
+            catalog: Catalog::new("cluster", [BrokerNode::new(1, "localhost", 9092, None)]),
+            rng: Rng::new(7),
             now: Instant::now(), // the start of the virtual clock; no test looks at the real one
             version: None,
             client_id: "app",
@@ -89,9 +99,16 @@ impl Bench {
         }
     }
 
+    /// Makes a topic, and gives back its id.
+    pub(crate) fn topic(&mut self, name: &str, partitions: usize) -> Uuid {
+        let replicas = vec![vec![1]; partitions];
+        self.catalog.create_topic(name, replicas, false, &mut self.rng).expect("a new topic")
+    }
+
     /// Sends a request.
     pub(crate) fn ask<R: Ask>(&mut self, request: R) -> Asked<R::Response> {
-        let version = self.version.unwrap_or(*R::VERSIONS.end());
+        let newest = *R::VERSIONS.end();
+        let version = self.version.map_or(newest, |version| version.min(newest));
         let ticket = Ticket(self.versions.len() as u64);
         self.versions.insert(ticket, version);
         let context = Context {
@@ -110,6 +127,12 @@ impl Bench {
             RequestBody::Heartbeat(request) => self.groups.heartbeat(&context, request),
             RequestBody::JoinGroup(request) => self.groups.join_group(&context, request),
             RequestBody::LeaveGroup(request) => self.groups.leave_group(&context, request),
+            RequestBody::OffsetCommit(request) => self.groups.offset_commit(&context, request, &self.catalog),
+            RequestBody::OffsetDelete(request) => self.groups.offset_delete(&context, request, &self.catalog),
+            RequestBody::OffsetFetch(request) => self.groups.offset_fetch(&context, request, &self.catalog),
+            RequestBody::TxnOffsetCommit(request) => {
+                self.groups.txn_offset_commit(&context, request, &self.catalog)
+            }
             RequestBody::SyncGroup(request) => self.groups.sync_group(&context, request),
             other => panic!("{other:?} is none of the coordinator's"),
         }
@@ -134,7 +157,7 @@ impl Bench {
         let end = self.now + Duration::from_millis(ms);
         while let Some(deadline) = self.groups.deadline().filter(|deadline| *deadline <= end) {
             self.now = deadline.max(self.now);
-            self.groups.advance(self.now);
+            self.groups.advance(&self.catalog, self.now);
             self.collect();
         }
         self.now = end;

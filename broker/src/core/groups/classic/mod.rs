@@ -20,6 +20,7 @@
 //! | `join.rs` | JoinGroup |
 //! | `rebalance.rs` | from one generation to the next |
 //! | `sync.rs` | SyncGroup |
+//! | `offsets.rs` | who may commit offsets, and how long they last |
 //! | `describe.rs` | what operators see of it |
 //! | `stay.rs` | Heartbeat, LeaveGroup, and what happens to those who send neither |
 //!
@@ -28,6 +29,7 @@
 mod describe;
 mod join;
 mod member;
+mod offsets;
 mod rebalance;
 mod stay;
 mod sync;

@@ -56,7 +56,7 @@ fn the_last_one_to_leave_leaves_an_empty_group_of_the_next_generation() {
     let mut bench = Bench::prompt();
     let (ids, generation) = stable(&mut bench, 1);
     bench.now(leave(&[(&ids[0], None)]));
-    assert_eq!(bench.groups.deadline(), None, "nothing is left to wait for");
+    assert_eq!(bench.groups.shared.timers.next(), None, "nothing is left to wait for");
     assert_eq!(bench.now(heartbeat(&ids[0], generation)).error_code, ErrorCode::UNKNOWN_MEMBER_ID);
     let (_, asked) = enter(&mut bench, join("", &[("sticky", b"")]));
     let joined = bench.answer(asked).unwrap();

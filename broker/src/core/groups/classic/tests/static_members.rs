@@ -160,7 +160,7 @@ fn a_rebalance_in_which_no_static_member_joins_waits_for_their_sessions() {
     assert_eq!(bench.now(beat.clone()).error_code, ErrorCode::REBALANCE_IN_PROGRESS);
     bench.pass(10_000);
     assert_eq!(bench.now(beat).error_code, ErrorCode::UNKNOWN_MEMBER_ID);
-    assert_eq!(bench.groups.deadline(), None);
+    assert_eq!(bench.groups.shared.timers.next(), None);
 }
 
 #[test]
