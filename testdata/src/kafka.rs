@@ -105,7 +105,10 @@ impl Options {
             settings += &format!(
                 "share.coordinator.state.topic.replication.factor={copies}\n\
                  share.coordinator.state.topic.min.isr=1\n\
-                 share.coordinator.state.topic.num.partitions=2\n"
+                 share.coordinator.state.topic.num.partitions=2\n\
+                 group.consumer.min.session.timeout.ms=100\n\
+                 group.consumer.min.heartbeat.interval.ms=100\n\
+                 group.consumer.heartbeat.interval.ms=200\n"
             );
         }
         for (name, value) in &self.properties {

@@ -98,11 +98,11 @@ impl Heartbeat {
         }
     }
 
-    /// Forgets what is in flight and what has failed: what comes next is another matter.
+    /// Forgets what is in flight and what has failed: the next one goes out as soon as there is anybody to send it to.
     pub(super) fn start_anew(&mut self, now: Instant) {
         self.in_flight = false;
         self.retry_at = None;
-        self.next = now + self.settings.interval;
+        self.next = now;
     }
 
     /// Whether one can go out if there is a reason.

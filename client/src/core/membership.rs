@@ -105,6 +105,15 @@ impl Membership {
         }
     }
 
+    /// The generation that it has joined, if it has joined any.
+    pub(super) fn joined(&self) -> Option<&Generation> {
+        let has_joined = match self {
+            Membership::Classic(classic) => classic.generation().id >= 0,
+            Membership::Consumer(consumer) => consumer.is_member(),
+        };
+        has_joined.then(|| self.generation())
+    }
+
     /// Who asks for committed offsets. Under the consumer protocol the coordinator then says when this member has missed
     /// something.
     pub(super) fn who_asks(&self) -> Option<&Generation> {

@@ -6,6 +6,7 @@ mod admin;
 mod cancelling;
 mod common;
 mod configuration;
+mod consumer_protocol;
 mod failures;
 mod group_changes;
 mod groups;

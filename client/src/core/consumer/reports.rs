@@ -37,7 +37,7 @@ impl Core {
                 self.outbox.push_back(Action::Report(Report::CoordinatorFound { address }));
             }
         }
-        let generation = Some(group.membership.generation()).filter(|generation| generation.id >= 0);
+        let generation = group.membership.joined();
         if self.reported.generation != generation.map(|generation| generation.id) {
             self.reported.generation = generation.map(|generation| generation.id);
             if let Some(generation) = generation {
