@@ -329,7 +329,8 @@ async fn a_group_moves_from_classic_to_consumer_and_back_by_rolling_restarts() {
         vec![subscribed(classic(kafka, topic), topic).await, subscribed(classic(kafka, topic), topic).await];
     poll_until(&mut members, &mut seen, "sharing", have_shared(&[2, 2])).await;
     let mut admin = Admin::new(Config::new(&kafka.bootstrap()).unwrap()).unwrap();
-    let steps: [(fn(&Kafka, &str) -> Config, &str); 4] =
+    type ConfigOf = fn(&Kafka, &str) -> Config;
+    let steps: [(ConfigOf, &str); 4] =
         [(config, "consumer"), (config, "consumer"), (classic, "consumer"), (classic, "classic")];
     for (config, group_type) in steps {
         members.remove(0).close(PATIENCE).await.unwrap();
