@@ -8,6 +8,8 @@ use crate::{Error, Kafka};
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+/// How long the tool may wait. The five seconds of Kafka 3.9 are too short on a busy machine, and it then prints no offset.
+const TOOL_MS: &str = "60000";
 
 /// A line of what `kafka-consumer-groups --describe` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +131,8 @@ impl Kafka {
 
     /// The offsets that a group has committed, by topic and partition.
     pub fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>, Error> {
-        let table = self.tool(GROUPS, &["--describe", "--group", group, "--offsets"])?;
+        let table =
+            self.tool(GROUPS, &["--describe", "--group", group, "--offsets", "--timeout", TOOL_MS])?;
         Ok(group_offsets(&table))
     }
 }

@@ -13,7 +13,8 @@ const TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
 /// The tables that Kafka's tool prints: a line for each row, by the names of the columns.
 fn kafka_says(kafka: &Kafka, options: &[&str]) -> Vec<BTreeMap<String, String>> {
-    let text = kafka.tool(TOOL, options).unwrap();
+    // Its own limit may be too short on a busy machine.
+    let text = kafka.tool(TOOL, &[options, &["--timeout", "60000"]].concat()).unwrap();
     let (mut headings, mut rows) = (Vec::new(), Vec::new());
     for line in text.lines() {
         let cells: Vec<String> = line.split_whitespace().map(str::to_owned).collect();

@@ -9,9 +9,8 @@ use milena_protocol::messages::metadata::{MetadataRequestTopic, MetadataResponse
 use milena_protocol::messages::{FindCoordinatorRequest, MetadataRequest, MetadataResponse};
 use milena_protocol::{Api, ErrorCode, RequestMessage, ResponseBody, Str};
 
-use super::connection::Connection;
+use super::connection::{Connection, Dialing};
 use crate::config::Config;
-use crate::core::connection::ConnectionSettings;
 use crate::core::metadata::Address;
 use crate::core::topic_partition::TopicPartition;
 use crate::error::Error;
@@ -19,11 +18,16 @@ use crate::error::Error;
 /// FindCoordinator asks about several groups at once from here on (KIP-699).
 const MANY_COORDINATORS: i16 = 4;
 
+/// Before this version of Metadata, asking for a topic may make it.
+const NO_CREATION: i16 = 4;
+
 /// Any version.
 pub(super) const ANY: RangeInclusive<i16> = 0..=i16::MAX;
 
 pub(super) struct Cluster {
-    settings: ConnectionSettings,
+    dialing: Dialing,
+    /// How often a connection was made, or tried.
+    attempts: usize,
     bootstrap: Vec<Address>,
     /// From the last metadata, by node id.
     brokers: BTreeMap<i32, Address>,
@@ -38,7 +42,8 @@ pub(super) type Answered = Result<(i16, ResponseBody), Error>;
 impl Cluster {
     pub(super) fn new(config: &Config) -> Self {
         Cluster {
-            settings: config.connection_settings(),
+            dialing: Dialing { settings: config.connection_settings(), sockets: config.socket_settings() },
+            attempts: 0,
             bootstrap: config.bootstrap_servers.clone(),
             brokers: BTreeMap::new(),
             idle: BTreeMap::new(),
@@ -66,7 +71,8 @@ impl Cluster {
     ) -> Vec<(Address, Answered)> {
         let conversations = questions.into_iter().map(|(address, question)| {
             let idle = self.idle.remove(&address);
-            converse(idle, address, &self.settings, &versions, deadline, question)
+            self.attempts = self.attempts.wrapping_add(usize::from(idle.is_none()));
+            converse(idle, address, self.attempts, &self.dialing, &versions, deadline, question)
         });
         let mut answers = Vec::new();
         for (address, connection, answer) in join_all(conversations).await {
@@ -89,7 +95,7 @@ impl Cluster {
         addresses.extend(self.bootstrap.iter().cloned());
         // A broker that was connected already is the most likely to answer.
         addresses.sort_by_key(|address| !self.idle.contains_key(address));
-        let mut last = Error::Closed;
+        let mut last = Error::Broker { doing: "finding a broker", code: ErrorCode::BROKER_NOT_AVAILABLE };
         for (n, address) in addresses.iter().enumerate() {
             // One that is silent leaves the others their share of the time.
             let left = deadline.saturating_duration_since(Instant::now());
@@ -102,24 +108,19 @@ impl Cluster {
         Err(last)
     }
 
-    /// What a broker knows of these topics, or of all.
+    /// What a broker knows of these topics, and who the brokers are.
     pub(super) async fn metadata(
         &mut self,
-        topics: Option<Vec<Str>>,
+        topics: Vec<Str>,
         deadline: Instant,
     ) -> Result<MetadataResponse, Error> {
-        let question = |version| {
+        let question = |_| {
             let mut request = MetadataRequest::default();
-            let names = |topics: &Vec<Str>| topics.iter().cloned().map(MetadataRequestTopic::new).collect();
-            request.topics = topics.as_ref().map(names);
-            if topics.is_none() && version == 0 {
-                // T27: in v0, no topic at all means every one.
-                request.topics = Some(Vec::new());
-            }
+            request.topics = Some(topics.iter().cloned().map(MetadataRequestTopic::new).collect());
             request.allow_auto_topic_creation = false;
             request
         };
-        let (_, answer) = self.ask_any(ANY, deadline, question).await?;
+        let (_, answer) = self.ask_any(NO_CREATION..=i16::MAX, deadline, question).await?;
         let ResponseBody::Metadata(metadata) = answer else { return Err(unpaired(Api::Metadata)) };
         let address =
             |host: &Str, port| Some(Address { host: host.detached(), port: u16::try_from(port).ok()? });
@@ -130,7 +131,7 @@ impl Cluster {
 
     /// All brokers.
     pub(super) async fn brokers(&mut self, deadline: Instant) -> Result<Vec<Address>, Error> {
-        self.metadata(Some(Vec::new()), deadline).await?;
+        self.metadata(Vec::new(), deadline).await?;
         Ok(self.brokers.values().cloned().collect())
     }
 
@@ -141,7 +142,7 @@ impl Cluster {
         deadline: Instant,
     ) -> Result<Vec<(&'p TopicPartition, Result<Address, ErrorCode>)>, Error> {
         let topics: BTreeSet<Str> = partitions.clone().map(|partition| partition.topic.clone()).collect();
-        let metadata = self.metadata(Some(topics.into_iter().collect()), deadline).await?;
+        let metadata = self.metadata(topics.into_iter().collect(), deadline).await?;
         let topics = metadata.topics.iter().filter_map(|topic| Some((topic.name.as_ref()?, topic)));
         let topics: BTreeMap<&Str, _> = topics.collect();
         let mut known = BTreeMap::new();
@@ -203,7 +204,8 @@ impl Cluster {
 async fn converse<M: RequestMessage>(
     idle: Option<Connection>,
     address: Address,
-    settings: &ConnectionSettings,
+    attempt: usize,
+    dialing: &Dialing,
     versions: &RangeInclusive<i16>,
     deadline: Instant,
     question: impl FnOnce(i16) -> M,
@@ -211,7 +213,7 @@ async fn converse<M: RequestMessage>(
     let conversation = async {
         let mut connection = match idle {
             Some(connection) => connection,
-            None => Connection::open(&address, settings).await?,
+            None => Connection::open(&address, attempt, dialing).await?,
         };
         let answer = match connection.version(M::API, versions) {
             Some(version) => Ok((version, connection.ask(question(version), version).await?)),
@@ -219,7 +221,7 @@ async fn converse<M: RequestMessage>(
         };
         Ok((connection, answer))
     };
-    let patience = settings.request_timeout.min(deadline.saturating_duration_since(Instant::now()));
+    let patience = dialing.settings.request_timeout.min(deadline.saturating_duration_since(Instant::now()));
     let in_time = tokio::time::timeout(patience, conversation).await;
     match in_time.unwrap_or_else(|_| Err(format!("no answer within {patience:?}"))) {
         Ok((connection, answer)) => (address, Some(connection), answer),

@@ -7,12 +7,14 @@ use futures_util::{SinkExt, TryStreamExt};
 use milena_codec::ClientCodec;
 use milena_protocol::{Api, ErrorCode, Limits, Request, RequestMessage, ResponseBody, Str};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_util::codec::Framed;
 
 use crate::core::connection::{ConnectionSettings, api_versions, newest_known};
 use crate::core::metadata::Address;
 use crate::core::throttle::hold_back;
 use crate::core::versions::Versions;
+use crate::driver::{SocketSettings, connect};
 
 pub(super) struct Connection {
     stream: Framed<TcpStream, ClientCodec>,
@@ -22,16 +24,20 @@ pub(super) struct Connection {
     throttled_until: Option<Instant>,
 }
 
+/// How connections are made.
+pub(super) struct Dialing {
+    pub(super) settings: ConnectionSettings,
+    pub(super) sockets: SocketSettings,
+}
+
 impl Connection {
     /// Connects, and asks for the broker's versions. An error is for people to read, as that of [`ask`](Self::ask).
-    pub(super) async fn open(address: &Address, settings: &ConnectionSettings) -> Result<Self, String> {
-        let connect = TcpStream::connect((address.host.as_str(), address.port));
-        let stream = tokio::time::timeout(settings.setup_timeout, connect)
+    pub(super) async fn open(address: &Address, attempt: usize, dialing: &Dialing) -> Result<Self, String> {
+        let Dialing { settings, sockets } = dialing;
+        let stream = timeout(settings.setup_timeout, connect(address.clone(), attempt, *sockets))
             .await
             .map_err(|_| format!("no connection within {:?}", settings.setup_timeout))?
             .map_err(|error| error.to_string())?;
-        // Requests are small and waited for.
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let mut connection = Connection {
             stream: Framed::new(stream, ClientCodec::new(Limits::default())),
             client_id: settings.client_id.clone(),

@@ -228,7 +228,7 @@ impl Admin {
 
     async fn try_partitions_for(&mut self, topic: &Str, deadline: Instant) -> Result<Vec<i32>, Error> {
         const DOING: &str = "looking up the topic";
-        let metadata = self.cluster.metadata(Some(vec![topic.clone()]), deadline).await?;
+        let metadata = self.cluster.metadata(vec![topic.clone()], deadline).await?;
         let found = metadata.topics.iter().find(|found| found.name.as_ref() == Some(topic));
         let found =
             found.ok_or(Error::Broker { doing: DOING, code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION })?;

@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::trace::Trace;
 
 pub(crate) use calls::{Calls, Message, Updates, ends};
-pub(crate) use socket::SocketSettings;
+pub(crate) use socket::{SocketSettings, connect};
 
 /// Starts the task. It ends when the consumer is closed, or some time after its [`Updates`] are dropped: the group is told
 /// goodbye first.
@@ -141,7 +141,7 @@ impl Driver {
 
     fn open(&mut self, connection: ConnectionId, address: Address) -> Connection {
         let attempts = self.attempts.entry(address.clone()).or_default();
-        let connecting = socket::connect(address.clone(), *attempts, self.sockets);
+        let connecting = connect(address.clone(), *attempts, self.sockets);
         *attempts = attempts.wrapping_add(1);
         let (requests, request_receiver) = mpsc::unbounded_channel();
         let events = self.event_sender.clone();

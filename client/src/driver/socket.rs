@@ -18,7 +18,7 @@ pub(crate) struct SocketSettings {
 
 /// Connects to the first address of the name that answers (KIP-602). The `attempt`s begin with one after another: an
 /// address that swallows everything would take the time of all.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     address: Address,
     attempt: usize,
     settings: SocketSettings,
