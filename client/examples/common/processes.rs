@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -19,7 +19,8 @@ pub struct Starter {
 }
 
 impl Starter {
-    /// What the processes say comes out of the receiver; what they complain of is in a folder with one file for each.
+    /// What the processes say comes out of the receiver. It is also in a folder, with what they complain of: two files for
+    /// each.
     pub fn new() -> Result<(Self, Receiver<Heard>), Box<dyn Error>> {
         let logs = std::env::temp_dir().join(format!("milena-logs-{}", std::process::id()));
         fs::create_dir_all(&logs)?;
@@ -27,7 +28,7 @@ impl Starter {
         Ok((Starter { to, logs }, heard))
     }
 
-    /// Where the complaints are.
+    /// Where the files are.
     pub fn logs(&self) -> &Path {
         &self.logs
     }
@@ -35,10 +36,14 @@ impl Starter {
     /// Starts a command; what it says is sent under this name.
     pub fn start(&self, from: &str, command: &Command) -> Result<Process, Box<dyn Error>> {
         let log = File::create(self.logs.join(format!("{from}.log")))?;
+        let mut events = BufWriter::new(File::create(self.logs.join(format!("{from}.events")))?);
         let (process, output) = Process::spawn(command, log)?;
         let (from, to) = (from.to_owned(), self.to.clone());
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if let Err(error) = writeln!(events, "{line}") {
+                    eprintln!("{from}: its events cannot be kept: {error}");
+                }
                 // A process that is killed does not write its last line to the end.
                 let Ok(event) = serde_json::from_str(&line) else { continue };
                 if to.send(Heard { from: from.clone(), event }).is_err() {

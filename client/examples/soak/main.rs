@@ -89,6 +89,10 @@ struct Args {
     #[arg(long, default_value_t = 4)]
     members: usize,
 
+    /// Keep the logs of the processes also when all is well
+    #[arg(long)]
+    keep_logs: bool,
+
     /// How partitions are shared out: range, cooperative-sticky, ...; of the group protocol classic
     #[arg(long, default_value = "range")]
     assignment_strategy: String,
@@ -128,6 +132,7 @@ struct Soak {
     producer: Process,
     members: Members,
     starter: Starter,
+    keep_logs: bool,
     heard: Receiver<Heard>,
     looked_up: Receiver<Offsets>,
     admin: Config,
@@ -188,6 +193,7 @@ impl Soak {
             producer,
             members,
             starter,
+            keep_logs: args.keep_logs,
             heard,
             looked_up: look_up(Admin::new(admin.clone())?, runtime),
             admin,
@@ -314,11 +320,13 @@ impl Soak {
         }
         self.table(missing);
         self.brokers.end();
-        if self.ledger.problems() == 0 {
-            std::fs::remove_dir_all(self.starter.logs())?;
-            return Ok(ExitCode::SUCCESS);
+        if self.ledger.problems() > 0 {
+            return Ok(ExitCode::FAILURE);
         }
-        Ok(ExitCode::FAILURE)
+        if !self.keep_logs {
+            std::fs::remove_dir_all(self.starter.logs())?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Goes on until something is the case, which is a problem if it takes too long.
