@@ -174,6 +174,12 @@ impl Core {
         begins
     }
 
+    /// Whether a broker could be asked for the coordinator now.
+    pub(super) fn is_any_broker_usable(&self, now: Instant) -> bool {
+        let mut peers = self.network.peers().filter(|peer| *peer != Peer::Coordinator);
+        peers.any(|peer| self.network.usable(peer, now).is_some())
+    }
+
     fn candidates(&self) -> Vec<(Peer, Address)> {
         let nodes =
             self.metadata.brokers().map(|broker| (Peer::Node(broker.node_id), broker.address.clone()));

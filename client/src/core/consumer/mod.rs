@@ -28,7 +28,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use milena_protocol::Str;
+use milena_protocol::{Api, RequestBody, Str};
 
 use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId};
@@ -124,7 +124,9 @@ struct Closing {
     is_abandoned: bool,
     /// The partitions have gone.
     handed_over: bool,
-    /// The LeaveGroup is on its way.
+    /// The request that leaves the group, once it has been made.
+    farewell: Option<(Api, RequestBody)>,
+    /// It is on its way.
     leaving: bool,
     /// Why the last commit failed, if it did.
     error: Option<Error>,
@@ -139,6 +141,7 @@ impl Closing {
             deadline,
             is_abandoned: false,
             handed_over: false,
+            farewell: None,
             leaving: false,
             error: None,
             finished: false,
@@ -262,7 +265,7 @@ impl Core {
                 Tag::Sync => self.sync_answered(answer, now),
                 Tag::Heartbeat(generation) => self.heartbeat_answered(&generation, answer, now),
                 Tag::GroupHeartbeat(attempt) => self.group_heartbeat_answered(attempt, answer, now),
-                Tag::Leave => self.leave_answered(),
+                Tag::Leave => self.leave_answered(answer, now),
                 Tag::Commit(generation) => self.commit_answered(&generation, answer, now),
                 Tag::Committed { asked, assignment } => {
                     self.committed_answered(&asked, assignment, answer, now);

@@ -174,8 +174,7 @@ impl Core {
         let request = membership.leave(reason, version.unwrap_or(i16::MAX));
         group.sync = None;
         if let (Some(version), Some(request)) = (version, request) {
-            let body = RequestBody::LeaveGroup(request);
-            self.send_to_coordinator((Api::LeaveGroup, version), body, Tag::Leave, now);
+            self.say_farewell((Api::LeaveGroup, version), RequestBody::LeaveGroup(request), now);
         }
     }
 }

@@ -166,7 +166,7 @@ impl Core {
         let version = versions.and_then(|versions| versions.newest(Api::ConsumerGroupHeartbeat));
         if let (Some(version), Some(request)) = (version, request) {
             let body = RequestBody::ConsumerGroupHeartbeat(request);
-            self.send_to_coordinator((Api::ConsumerGroupHeartbeat, version), body, Tag::Leave, now);
+            self.say_farewell((Api::ConsumerGroupHeartbeat, version), body, now);
         }
     }
 }

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
+
+use super::Answered;
 use super::handover::Then;
 use crate::Error;
 use crate::core::commits::{Commit, Why};
-use crate::core::consumer::Core;
+use crate::core::consumer::{Core, Tag};
 use crate::core::io::{Answer, CallId};
 use crate::core::membership::Membership;
 use crate::core::network::Peer;
@@ -141,7 +144,8 @@ impl Core {
         if (is_handing_over || !group.commits.is_empty()) && !is_abandoned {
             return;
         }
-        if !group.membership.has_to_leave() {
+        let farewell = self.closing.as_ref().and_then(|closing| closing.farewell.clone());
+        if farewell.is_none() && !group.membership.has_to_leave() {
             return self.finish();
         }
         if let Some(membership) = group.membership.classic().filter(|membership| membership.is_joining()) {
@@ -153,13 +157,11 @@ impl Core {
             }
             return;
         }
-        if group.coordinator.address().is_none() {
+        if group.coordinator.address().is_none() && !self.is_any_broker_usable(now) {
             // It will find out by itself, after session.timeout.ms.
             return self.finish();
         }
-        if versions.is_none() {
-            return;
-        }
+        let Some(versions) = versions else { return };
         let network = &self.network;
         let can_send = |node_id| network.usable(Peer::Node(node_id), now).cloned();
         if let Some(outgoing) = self.fetching.next_close(can_send) {
@@ -168,12 +170,40 @@ impl Core {
         if let Some(closing) = &mut self.closing {
             closing.leaving = true;
         }
-        self.leave("the consumer is being closed", now);
+        match farewell {
+            None => self.leave("the consumer is being closed", now),
+            Some((api, body)) => match versions.newest(api) {
+                Some(version) => self.say_farewell((api, version), body, now),
+                None => self.finish(),
+            },
+        }
     }
 
-    pub(in super::super) fn leave_answered(&mut self) {
-        if self.closing.as_ref().is_some_and(|closing| closing.leaving) {
-            self.finish();
+    /// Sends the request that leaves the group. Who closes waits for the answer, and has to be able to say it again.
+    pub(super) fn say_farewell(&mut self, (api, version): (Api, i16), body: RequestBody, now: Instant) {
+        if let Some(closing) = &mut self.closing {
+            closing.farewell = Some((api, body.clone()));
+        }
+        self.send_to_coordinator((api, version), body, Tag::Leave, now);
+    }
+
+    pub(in super::super) fn leave_answered(&mut self, answer: Answered, now: Instant) {
+        let Some(closing) = self.closing.as_mut().filter(|closing| closing.leaving) else { return };
+        let error = match answer {
+            Ok((_, ResponseBody::LeaveGroup(response))) => response.error_code,
+            Ok((_, ResponseBody::ConsumerGroupHeartbeat(response))) => response.error_code,
+            Ok(_) => ErrorCode::NONE,
+            Err(_) => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        };
+        match error {
+            // Without it the others would wait for a whole session: the coordinator has moved, and another takes it.
+            ErrorCode::NOT_COORDINATOR
+            | ErrorCode::COORDINATOR_NOT_AVAILABLE
+            | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => {
+                closing.leaving = false;
+                self.lose_coordinator(now);
+            }
+            _ => self.finish(),
         }
     }
 

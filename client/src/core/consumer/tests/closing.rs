@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use milena_protocol::messages::JoinGroupResponse;
+use milena_protocol::messages::{JoinGroupResponse, LeaveGroupResponse};
 use milena_protocol::{Api, ErrorCode, RequestBody};
 
-use super::sim::{Sim, config, heartbeat, refused_commit};
+use super::sim::{Sim, config, coordinator, heartbeat, refused_commit};
 use crate::Error;
 use crate::core::io::{Answer, Event};
 use crate::core::test_support::T;
@@ -106,6 +106,47 @@ fn a_close_that_is_given_up_commits_and_leaves_without_the_listener() {
     sim.core.handle(Event::Abandoned, sim.now);
     sim.pass_until_finished(T);
     assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::LeaveGroup]);
+}
+
+#[test]
+fn a_consumer_that_closes_while_the_coordinator_moves_waits_for_it_and_leaves() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    for _ in 0..3 {
+        sim.otherwise(Api::FindCoordinator, coordinator(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+    }
+    sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::NOT_COORDINATOR));
+    sim.pass(4 * SECOND);
+    let close = sim.close(30 * SECOND);
+    assert!(!sim.is_finished, "the others would wait for the end of its session");
+    sim.pass_until_finished(5 * SECOND);
+    assert_eq!(sim.group_story(), [Api::LeaveGroup]);
+    assert_eq!(sim.answers[&close], Ok(Answer::Done));
+}
+
+#[test]
+fn leaving_is_tried_again_with_the_next_coordinator() {
+    let left = |sim: &Sim| {
+        let member = |sent: &super::sim::Sent| match &sent.body {
+            RequestBody::LeaveGroup(leave) => Some(leave.members[0].member_id.to_string()),
+            _ => None,
+        };
+        sim.sent.iter().filter_map(member).collect::<Vec<_>>()
+    };
+    for error in [ErrorCode::NOT_COORDINATOR, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS] {
+        let mut sim = Sim::joined(config());
+        let mut refused = LeaveGroupResponse::default();
+        refused.error_code = error;
+        sim.otherwise(Api::LeaveGroup, refused);
+        sim.close(30 * SECOND);
+        sim.pass_until_finished(5 * SECOND);
+        assert_eq!(left(&sim), ["m", "m"]);
+    }
+    let mut sim = Sim::joined(config());
+    sim.no_answer(Api::LeaveGroup);
+    sim.close(30 * SECOND);
+    sim.cut(Api::LeaveGroup);
+    sim.pass_until_finished(5 * SECOND);
+    assert_eq!(left(&sim), ["m", "m"]);
 }
 
 #[test]

@@ -215,12 +215,13 @@ impl Sim {
     pub fn pass_until_finished(&mut self, time: Duration) {
         let end = self.now + time;
         while !self.is_finished {
-            let wait = self.settle().flatten().unwrap_or(end);
+            let wait = self.settle().flatten();
             if self.is_finished {
                 return;
             }
-            assert!(wait <= end, "not finished");
-            self.now = wait;
+            assert!(self.now < end, "not finished");
+            let response = self.later.iter().map(|(at, ..)| *at).min();
+            self.now = wait.into_iter().chain(response).fold(end, Instant::min);
         }
     }
 
