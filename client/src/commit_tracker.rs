@@ -125,6 +125,12 @@ impl CommitTracker {
         self.records.front().map(|record| record.offset).or(self.end)
     }
 
+    /// The offset behind all that was delivered or [reached](Self::reached); `None` before anything was. No record below it
+    /// is still to be delivered.
+    pub fn end(&self) -> Option<i64> {
+        self.end
+    }
+
     /// How many records were delivered and are not done.
     pub fn outstanding(&self) -> usize {
         self.records.len() - self.done

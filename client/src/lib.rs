@@ -4,6 +4,7 @@
 //!   [`close`](Consumer::close). It needs a tokio runtime.
 //! - [`Config`] has the properties of Kafka's own consumer, by their names and with their defaults.
 //! - [`Records`] are lent by a poll; [`Record::to_owned`] keeps one for longer.
+//! - [`Consumer::stream`] gives them one after the other; [`streams`] tells how many workers share the reading.
 //! - [`deserialize`] makes types of their keys and values.
 //! - [`Admin`] lists and describes groups, and reads and sets their offsets.
 //! - [`Error`] says what to do about it ([`is_retriable`](Error::is_retriable)); [`Notice`]s tell what went on in the
@@ -16,6 +17,7 @@
 
 pub mod core;
 pub mod deserialize;
+pub mod streams;
 
 mod admin;
 mod commit_tracker;
@@ -48,6 +50,7 @@ pub use core::topic_partition::TopicPartition;
 pub use delivery::CorruptRecords;
 pub use error::Error;
 pub use records::{Header, Headers, Iter, OwnedRecord, Record, Records, TimestampType};
+pub use streams::{Acker, PartitionStream, PartitionStreams};
 
 // The README's examples compile.
 #[cfg(doctest)]

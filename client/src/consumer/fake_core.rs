@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use milena_protocol::Str;
 use milena_protocol::records::BatchBuilder;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
 
 use super::Consumer;
 use crate::Config;
 use crate::core::completed_fetch::CompletedFetch;
-use crate::core::io::{Answer, Command, Rebalance, RebalanceId, RebalanceKind, Update};
+use crate::core::io::{Answer, Command, Offsets, Rebalance, RebalanceId, RebalanceKind, Update};
 use crate::core::topic_partition::TopicPartition;
 use crate::driver::{Message, ends};
 use crate::error::Error;
@@ -75,8 +76,15 @@ struct Script {
     waiting: Option<Answering>,
     polls: usize,
     poll_error: Option<Error>,
+    commit_error: Option<Error>,
     consumed: BTreeMap<TopicPartition, i64>,
+    commits: Vec<Offsets>,
     acknowledged: Vec<RebalanceId>,
+    paused: Vec<(TopicPartition, bool)>,
+    sought: Vec<(TopicPartition, i64)>,
+    is_closed: bool,
+    /// How often positions have gone out of date.
+    epoch: u64,
     last_rebalance: u64,
 }
 
@@ -101,7 +109,7 @@ impl FakeCore {
         let (updates, update_receiver) = mpsc::unbounded_channel();
         let (calls, update_end) = ends(messages, update_receiver);
         let script = Arc::new(Mutex::new(Script::default()));
-        let task = tokio::spawn(run(received, script.clone()));
+        let task = tokio::spawn(run(received, updates.clone(), script.clone()));
         (Consumer::over(calls, update_end, &config), FakeCore { updates, script, task })
     }
 
@@ -134,11 +142,31 @@ impl FakeCore {
         id
     }
 
+    /// Partitions come and go. What was fetched of the latter is out of date.
+    pub(crate) fn assignment(&self, added: &[TopicPartition], removed: &[TopicPartition]) {
+        let epoch = {
+            let mut script = self.script();
+            script.epoch += u64::from(!removed.is_empty());
+            script.epoch
+        };
+        self.tell(Update::Assignment { added: added.to_vec(), removed: removed.to_vec(), epoch });
+    }
+
+    /// The position epoch of what is fetched of a partition that has just come, or whose position was just set.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.script().epoch + 1
+    }
+
     /// The next poll fails.
     pub(crate) fn fail_poll(&self, error: Error) {
         let mut script = self.script();
         script.poll_error = Some(error);
         script.wake();
+    }
+
+    /// Commits fail from now on, or not any more.
+    pub(crate) fn fail_commits(&self, error: Option<Error>) {
+        self.script().commit_error = error;
     }
 
     pub(crate) fn polls(&self) -> usize {
@@ -149,6 +177,27 @@ impl FakeCore {
         self.script().acknowledged.clone()
     }
 
+    /// The offsets of each commit, in order, since the last time.
+    pub(crate) fn take_commits(&self) -> Vec<BTreeMap<TopicPartition, i64>> {
+        let commits = std::mem::take(&mut self.script().commits);
+        let offsets = |commit: Offsets| commit.into_iter().map(|(tp, offset)| (tp, offset.offset)).collect();
+        commits.into_iter().map(offsets).collect()
+    }
+
+    /// The partitions that were paused or resumed, since the last time.
+    pub(crate) fn take_paused(&self) -> Vec<(TopicPartition, bool)> {
+        std::mem::take(&mut self.script().paused)
+    }
+
+    /// Where positions were set, since the last time.
+    pub(crate) fn take_sought(&self) -> Vec<(TopicPartition, i64)> {
+        std::mem::take(&mut self.script().sought)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.script().is_closed
+    }
+
     /// The task ends, as with its runtime.
     pub(crate) fn end(&self) {
         self.task.abort();
@@ -156,32 +205,67 @@ impl FakeCore {
     }
 }
 
-async fn run(mut messages: mpsc::UnboundedReceiver<Message>, script: Arc<Mutex<Script>>) {
+async fn run(
+    mut messages: mpsc::UnboundedReceiver<Message>,
+    updates: mpsc::UnboundedSender<Update>,
+    shared: Arc<Mutex<Script>>,
+) {
     while let Some(message) = messages.recv().await {
-        let mut script = script.lock().unwrap();
         match message {
             Message::Consumed(consumed) => {
-                script.consumed.extend(consumed.into_iter().map(|c| (c.partition, c.offset)));
+                let consumed = consumed.into_iter().map(|c| (c.partition, c.offset));
+                shared.lock().unwrap().consumed.extend(consumed);
             }
             Message::Abandoned => return,
-            Message::Call { command, answer } => called(&mut script, command, answer),
+            Message::Call { command, answer } => called(&shared, &updates, command, answer),
         }
     }
 }
 
-fn called(script: &mut Script, command: Command, answer: Answering) {
+fn called(
+    shared: &Arc<Mutex<Script>>,
+    updates: &mpsc::UnboundedSender<Update>,
+    command: Command,
+    answer: Answering,
+) {
+    let mut guard = shared.lock().unwrap();
+    let script = &mut *guard;
+    let mut outcome = Ok(Answer::Done);
     match command {
         Command::Poll { deadline, has_records } => {
             script.polls += 1;
             script.wake();
             script.waiting = Some(answer);
-            if has_records || script.poll_error.is_some() || deadline <= Instant::now() {
-                script.wake();
+            if has_records || script.poll_error.is_some() {
+                return script.wake();
             }
+            let (poll, shared) = (script.polls, shared.clone());
+            tokio::spawn(async move {
+                sleep_until(deadline.into()).await;
+                let mut script = shared.lock().unwrap();
+                if script.polls == poll {
+                    script.wake();
+                }
+            });
             return;
         }
+        Command::Commit { offsets, .. } => match &script.commit_error {
+            Some(error) => outcome = Err(error.clone()),
+            None => script.commits.push(offsets.unwrap_or_default()),
+        },
         Command::Acknowledge(id) => script.acknowledged.push(id),
+        Command::Pause(partitions, paused) => {
+            script.paused.extend(partitions.iter().map(|partition| (partition.clone(), paused)));
+            let _ = updates.send(Update::Paused { partitions, paused });
+        }
+        Command::Seek(partition, place) => {
+            script.sought.push((partition.clone(), place.offset));
+            // What was fetched before is out of date.
+            script.epoch += 1;
+            let _ = updates.send(Update::Sought { partition, epoch: script.epoch });
+        }
+        Command::Close { .. } => script.is_closed = true,
         _ => {}
     }
-    let _ = answer.send(Ok(Answer::Done));
+    let _ = answer.send(outcome);
 }

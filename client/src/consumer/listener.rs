@@ -68,13 +68,13 @@ pub trait RebalanceListener: Send + 'static {
 }
 
 /// A listener of any type.
-pub(super) trait AnyListener: Send {
+pub(crate) trait AnyListener: Send {
     /// Calls the method for this rebalance; the listener comes back with the outcome.
     fn call(self: Box<Self>, consumer: ConsumerHandle, rebalance: Rebalance) -> Running;
 }
 
 /// A method that runs. It owns all that it needs, so that it survives a call that is dropped.
-pub(super) type Running = Pin<Box<dyn Future<Output = (Box<dyn AnyListener>, Result<(), Error>)> + Send>>;
+pub(crate) type Running = Pin<Box<dyn Future<Output = (Box<dyn AnyListener>, Result<(), Error>)> + Send>>;
 
 impl<L: RebalanceListener> AnyListener for L {
     fn call(mut self: Box<Self>, consumer: ConsumerHandle, rebalance: Rebalance) -> Running {

@@ -3,6 +3,7 @@
 mod committing;
 #[cfg(test)]
 pub(crate) mod fake_core;
+mod for_streams;
 mod handle;
 mod listener;
 mod lookups;
@@ -21,7 +22,7 @@ use milena_protocol::Limits;
 
 use crate::config::Config;
 use crate::core::consumer::Core;
-use crate::core::io::{Command, Update};
+use crate::core::io::{Answer, Command, Update};
 use crate::core::topic_partition::TopicPartition;
 use crate::delivery::{CorruptRecords, Delivery, DeliverySettings};
 use crate::driver::{self, Calls, Updates};
@@ -30,8 +31,10 @@ use crate::records::Records;
 use crate::trace::Trace;
 
 pub use committing::PendingCommit;
+pub(crate) use for_streams::Polling;
 pub use handle::ConsumerHandle;
 pub use listener::RebalanceListener;
+pub(crate) use listener::{AnyListener, Running};
 pub use notice::Notice;
 pub use rebalances::{PendingRebalance, RebalanceForwarder, Rebalances};
 pub use record_stream::RecordStream;
@@ -82,10 +85,13 @@ pub struct Consumer {
     /// What was last said to be unreadable, of each partition.
     told_corrupt: BTreeMap<TopicPartition, CorruptRecords>,
     assignment: BTreeSet<TopicPartition>,
+    assignment_changes: u64,
     paused: BTreeSet<TopicPartition>,
     notices: VecDeque<Notice>,
     wakeup: Wakeup,
     max_poll_records: usize,
+    /// `None` without a group.
+    commit_interval: Option<Duration>,
 }
 
 impl Consumer {
@@ -126,10 +132,12 @@ impl Consumer {
             trace: Trace::new(config),
             told_corrupt: BTreeMap::new(),
             assignment: BTreeSet::new(),
+            assignment_changes: 0,
             paused: BTreeSet::new(),
             notices: VecDeque::new(),
             wakeup: Wakeup::default(),
             max_poll_records: config.max_poll_records,
+            commit_interval: (!config.group_id.is_empty()).then_some(config.auto_commit_interval),
         }
     }
 
@@ -142,7 +150,7 @@ impl Consumer {
     /// What stands in the way of reading. Records that came before the trouble are returned first; most errors come
     /// again with the next poll until something is done about them.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Records<'_>, Error> {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
         loop {
             self.poll_core(deadline).await?;
             self.fill(self.max_poll_records)?;
@@ -155,9 +163,7 @@ impl Consumer {
     /// Everything about a poll but its records: waits until there may be some, for anything that is an error, or for the
     /// deadline.
     async fn poll_core(&mut self, deadline: Instant) -> Result<(), Error> {
-        self.report();
-        let command = Command::Poll { deadline, has_records: self.delivery.has_more() };
-        let answer = self.handle.calls.call(command);
+        let answer = self.begin_poll(deadline);
         let wakeup = self.wakeup.clone();
         tokio::select! {
             biased;
@@ -165,6 +171,15 @@ impl Consumer {
             answer = self.listen_until(answer) => answer?,
         };
         self.listen_to_the_end().await
+    }
+
+    /// Asks the core for what a poll waits for.
+    fn begin_poll(
+        &mut self,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Answer, Error>> + Send + use<> {
+        self.report();
+        self.handle.calls.call(Command::Poll { deadline, has_records: self.delivery.has_more() })
     }
 
     /// What has happened in the background since the last time, oldest first. Of those that nobody asks for, the last
@@ -184,7 +199,10 @@ impl Consumer {
     /// # Errors
     /// When the last commit failed or was not through in time. The consumer is closed all the same.
     pub async fn close(mut self, timeout: Duration) -> Result<(), Error> {
-        let deadline = Instant::now() + timeout;
+        self.close_by(deadline_in(timeout)).await
+    }
+
+    pub(crate) async fn close_by(&mut self, deadline: Instant) -> Result<(), Error> {
         self.report();
         let answer = self.handle.calls.call(Command::Close { deadline });
         self.listen_until(answer).await?;
@@ -247,6 +265,7 @@ impl Consumer {
                     self.delivery.remove(partition, epoch);
                 }
                 self.assignment.extend(added);
+                self.assignment_changes += 1;
             }
             Update::Paused { partitions, paused } => {
                 partitions.iter().for_each(|partition| self.delivery.set_paused(partition, paused));
@@ -274,6 +293,12 @@ impl Consumer {
     }
 }
 
+/// When this time has passed. As long as a year is as good as for ever, and does not overflow.
+pub(crate) fn deadline_in(timeout: Duration) -> Instant {
+    // Tests stop tokio's clock.
+    tokio::time::Instant::now().into_std() + timeout.min(Duration::from_secs(365 * 24 * 60 * 60))
+}
+
 /// A seed for the jitter of back-offs, another for each consumer.
 pub(crate) fn seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
@@ -289,6 +314,16 @@ fn unix_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn as_long_as_it_takes_is_a_timeout_too() {
+        let (mut consumer, core) = fake_core::FakeCore::consumer();
+        core.fetched(fake_core::records(0, 0..1));
+        assert_eq!(consumer.poll(Duration::MAX).await.unwrap().len(), 1);
+        consumer.close(Duration::MAX).await.unwrap();
+        let streams = fake_core::FakeCore::consumer().0.into_partition_streams();
+        streams.hand_over_timeout(Duration::MAX).close(Duration::MAX).await.unwrap();
+    }
 
     /// Another task or thread can take it over, also in the midst of a call.
     #[test]

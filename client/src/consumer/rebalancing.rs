@@ -2,7 +2,7 @@
 
 use super::listener::{AnyListener, RebalanceListener, Running};
 use super::{Consumer, ConsumerHandle};
-use crate::core::io::{Command, Rebalance, RebalanceId};
+use crate::core::io::{Command, Rebalance, RebalanceId, RebalanceKind};
 use crate::error::Error;
 
 /// The listener, and what it is at.
@@ -11,7 +11,7 @@ pub(super) struct Listening {
     listener: Option<Box<dyn AnyListener>>,
     /// What it has to be told. The core tells one thing at a time.
     next: Option<Rebalance>,
-    running: Option<(RebalanceId, Running)>,
+    running: Option<(RebalanceId, RebalanceKind, Running)>,
     /// Another listener, or none, has taken the place of the one that runs.
     is_replaced: bool,
     error: Option<Error>,
@@ -23,6 +23,26 @@ impl Listening {
         self.is_replaced = self.running.is_some();
     }
 
+    /// Puts a listener around the one that there is, also when that is at something.
+    pub(super) fn wrap(
+        &mut self,
+        wrap: impl FnOnce(Option<Box<dyn AnyListener>>) -> Box<dyn AnyListener> + Send + 'static,
+    ) {
+        match self.running.take() {
+            Some((id, kind, running)) if !self.is_replaced => {
+                let wrapped = async move {
+                    let (listener, outcome) = running.await;
+                    (wrap(Some(listener)), outcome)
+                };
+                self.running = Some((id, kind, Box::pin(wrapped)));
+            }
+            running => {
+                self.running = running;
+                self.listener = Some(wrap(self.listener.take()));
+            }
+        }
+    }
+
     pub(super) fn told(&mut self, rebalance: Rebalance) {
         self.next = Some(rebalance);
     }
@@ -30,6 +50,13 @@ impl Listening {
     /// Whether there is something that the listener has not begun with.
     pub(super) fn is_told(&self) -> bool {
         self.next.is_some()
+    }
+
+    /// Whether the listener has not yet done what it does about partitions that have come.
+    pub(super) fn is_assigning(&self) -> bool {
+        let next = self.next.as_ref().map(|rebalance| rebalance.kind);
+        let running = self.running.as_ref().map(|(_, kind, _)| *kind);
+        [next, running].contains(&Some(RebalanceKind::Assigned))
     }
 
     /// What the listener has failed with, if it has.
@@ -43,12 +70,12 @@ impl Listening {
             return;
         }
         let Some(rebalance) = self.next.take() else { return };
-        let id = rebalance.id;
+        let (id, kind) = (rebalance.id, rebalance.kind);
         match self.listener.take() {
             Some(listener) => {
                 let handle =
                     ConsumerHandle { rebalance_deadline: Some(rebalance.deadline), ..handle.clone() };
-                self.running = Some((id, listener.call(handle, rebalance)));
+                self.running = Some((id, kind, listener.call(handle, rebalance)));
             }
             None => acknowledge(handle, id),
         }
@@ -57,7 +84,7 @@ impl Listening {
     /// Runs the listener until it is done with what it is at; for ever when it is at nothing. May be dropped, and goes on
     /// the next time.
     async fn run(&mut self, handle: &ConsumerHandle) {
-        let Some((id, running)) = &mut self.running else { return std::future::pending().await };
+        let Some((id, _, running)) = &mut self.running else { return std::future::pending().await };
         let (listener, outcome) = running.await;
         acknowledge(handle, *id);
         self.running = None;

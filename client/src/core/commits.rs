@@ -106,6 +106,11 @@ impl Commits {
         self.auto.is_some()
     }
 
+    /// From now on nothing is committed by itself.
+    pub(super) fn stop_auto(&mut self) {
+        self.auto = None;
+    }
+
     /// Whether it is time for an automatic commit; the next one is an interval later.
     pub(super) fn auto_is_due(&mut self, now: Instant) -> bool {
         let Some(auto) = self.auto.as_mut().filter(|auto| auto.next <= now) else { return false };

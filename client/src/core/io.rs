@@ -164,6 +164,8 @@ pub enum Command {
         /// When to give up; `None` does not try again.
         deadline: Option<Instant>,
     },
+    /// From now on nothing is committed without being asked, whatever `enable.auto.commit` says.
+    CommitByHand,
     /// What the group has committed.
     Committed {
         /// Of these.

@@ -1,9 +1,14 @@
 //! Records as streams, of a real broker.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use milena_client::Consumer;
+use milena_client::{
+    Config, Consumer, GroupProtocol, OffsetReset, PartitionStream, Strategy, TopicPartition,
+};
+use tokio::sync::oneshot;
 
 use crate::common::{PATIENCE, Seen, committed, config, shared_kafka, subscribed};
 
@@ -34,4 +39,128 @@ async fn streams_that_are_dropped_anywhere_and_polls_between_them_read_each_reco
     assert_eq!(seen.repeated, 0);
     consumer.close(PATIENCE).await.unwrap();
     assert_eq!(committed(kafka, "stream"), [Some(1000); 3]);
+}
+
+/// What all workers have done.
+#[derive(Default)]
+struct Work {
+    done: BTreeSet<(i32, i64)>,
+    /// Not acknowledged when it comes for the first time.
+    stuck: Option<(i32, i64)>,
+    /// Their worker crashes when they come for the first time.
+    crashes: BTreeSet<(i32, i64)>,
+}
+
+type Shared = Arc<Mutex<Work>>;
+
+/// Takes records in small lots, and acknowledges each lot in another order, after it is done.
+async fn work(stream: PartitionStream, work: Shared) {
+    let (acker, mut lots) = (stream.acker(), stream.ready_chunks(7));
+    while let Some(lot) = lots.next().await {
+        for record in lot.iter().rev() {
+            let place = (record.partition, record.offset);
+            {
+                let mut work = work.lock().unwrap();
+                if work.stuck.take_if(|stuck| *stuck == place).is_some() {
+                    continue;
+                }
+                if work.crashes.remove(&place) {
+                    return;
+                }
+                work.done.insert(place);
+            }
+            tokio::task::yield_now().await;
+            acker.ack(record.offset);
+        }
+    }
+}
+
+/// Hands out partitions to workers until it is told to close.
+async fn run(config: Config, topic: &str, work_of_all: Shared, mut close: oneshot::Receiver<()>) {
+    let mut streams = subscribed(config, topic).await.into_partition_streams();
+    streams = streams.max_outstanding(50).hand_over_timeout(Duration::from_millis(500));
+    loop {
+        tokio::select! {
+            next = streams.next() => match next {
+                Ok(stream) => drop(tokio::spawn(work(stream, work_of_all.clone()))),
+                Err(error) => assert!(error.is_retriable(), "{error}"),
+            },
+            _ = &mut close => return streams.close(PATIENCE).await.unwrap(),
+        }
+    }
+}
+
+/// Waits until the group has committed these, and checks at all times that nothing is committed that is not done.
+async fn until_committed(observer: &mut Consumer, topic: &str, work: &Shared, offsets: &[i64]) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let partitions = (0..offsets.len() as i32).map(|partition| TopicPartition::new(topic, partition));
+        let committed = observer.committed(partitions).await.unwrap();
+        let committed: Vec<i64> =
+            committed.values().map(|offset| offset.as_ref().map_or(0, |o| o.offset)).collect();
+        {
+            let work = work.lock().unwrap();
+            for (partition, end) in (0..).zip(&committed) {
+                let missing = (0..*end).find(|offset| !work.done.contains(&(partition, *offset)));
+                assert_eq!(missing, None, "partition {partition} is committed up to {end}");
+            }
+        }
+        if committed == offsets {
+            return;
+        }
+        assert!(Instant::now() < deadline, "committed are {committed:?}, not {offsets:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// One member with workers; then a second one, too; then both close. What is committed of the four partitions is this much,
+/// before the second one comes.
+async fn workers_share(topic: &'static str, config: Config, work: Work, first_committed: &[i64]) {
+    let kafka = shared_kafka();
+    kafka.create_topic(topic, 4).unwrap();
+    kafka.fill(topic, 4000).unwrap();
+    let config = config.auto_commit_interval(Duration::from_millis(50));
+    let mut observer = Consumer::new(config.clone()).unwrap();
+    let work = Shared::new(Mutex::new(work));
+    let start = |close| tokio::spawn(run(config.clone(), topic, work.clone(), close));
+    let (close_first, first_closes) = oneshot::channel();
+    let (close_second, second_closes) = oneshot::channel();
+    let first = start(first_closes);
+    until_committed(&mut observer, topic, &work, first_committed).await;
+    let second = start(second_closes);
+    kafka.fill(topic, 4000).unwrap();
+    until_committed(&mut observer, topic, &work, &[2000; 4]).await;
+    close_first.send(()).unwrap();
+    first.await.unwrap();
+    kafka.fill(topic, 4000).unwrap();
+    until_committed(&mut observer, topic, &work, &[3000; 4]).await;
+    close_second.send(()).unwrap();
+    second.await.unwrap();
+    assert_eq!(work.lock().unwrap().done.len(), 12_000);
+}
+
+#[tokio::test]
+async fn a_record_that_is_not_acknowledged_holds_up_its_partition_until_another_reads_it() {
+    let work = Work { stuck: Some((0, 500)), ..Work::default() };
+    // Under the eager protocol all partitions go, and are read again, when the second member comes.
+    let config = config(shared_kafka(), "stuck-worker").partition_assignment_strategy(vec![Strategy::Range]);
+    workers_share("stuck-worker", config, work, &[500, 1000, 1000, 1000]).await;
+}
+
+fn crashing() -> Work {
+    Work { crashes: [(0, 0), (0, 500), (2, 1000), (3, 1999)].into(), ..Work::default() }
+}
+
+#[tokio::test]
+async fn what_a_worker_leaves_behind_goes_to_the_next_and_to_other_members() {
+    let config = config(shared_kafka(), "crashing-workers");
+    let config = config.partition_assignment_strategy(vec![Strategy::CooperativeSticky]);
+    workers_share("crashing-workers", config, crashing(), &[1000; 4]).await;
+}
+
+#[tokio::test]
+async fn workers_share_under_the_consumer_protocol_too() {
+    let config = Config::new(&shared_kafka().bootstrap()).unwrap().group_id("crashing-workers-848");
+    let config = config.auto_offset_reset(OffsetReset::Earliest).group_protocol(GroupProtocol::Consumer);
+    workers_share("crashing-workers-848", config, crashing(), &[1000; 4]).await;
 }

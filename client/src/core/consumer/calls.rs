@@ -43,6 +43,12 @@ impl Core {
                 self.polled(now);
             }
             Command::Commit { offsets, deadline } => self.commit(call, offsets, deadline, now),
+            Command::CommitByHand => {
+                if let Some(group) = &mut self.group {
+                    group.commits.stop_auto();
+                }
+                self.answer(call, Ok(Answer::Done));
+            }
             Command::Committed { partitions, deadline } => {
                 self.ask_committed(call, partitions, deadline, now)
             }

@@ -23,6 +23,17 @@ fn positions_are_committed_while_the_application_polls_and_the_interval_has_pass
 }
 
 #[test]
+fn nothing_is_committed_by_itself_once_the_application_does_it_by_hand() {
+    let mut sim = Sim::joined(config());
+    sim.call(Command::CommitByHand);
+    sim.seek(t(0), 7);
+    sim.poll(11 * SECOND).unwrap();
+    sim.close(SECOND);
+    sim.pass_until_finished(SECOND);
+    assert_eq!(sim.commits(), []);
+}
+
+#[test]
 fn t28_a_commit_takes_its_offsets_when_it_is_called() {
     let mut sim = Sim::joined(config().enable_auto_commit(false));
     sim.seek(t(0), 1);
