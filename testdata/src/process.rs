@@ -1,14 +1,16 @@
 //! A process that ends when this one does, even when this one is killed.
 //!
-//! It runs below a few lines of shell, whose standard input is a pipe that only this process holds open. A line on the pipe is
-//! the name of a signal to pass on; its end, however it came about, kills the process and removes its folder, if it has one,
-//! and the one above it if that is empty then.
+//! It runs below a few lines of shell, whose standard input is a socket of which only this process has the other end. A line on
+//! it is the name of a signal to pass on, and is answered by one when that is done; its end, however it came about, kills the
+//! process and removes its folder, if it has one, and the one above it if that is empty then.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,11 +26,14 @@ exec 3<&0 4>&2 2>/dev/null
 "$@" 3<&- </dev/null 2>&4 4>&- &
 process=$!
 (
-    while read -r signal; do kill -s "$signal" $process; done
+    while read -r signal; do
+        kill -s "$signal" $process
+        echo >&3
+    done <&3
     trap '' TERM
     kill -s KILL $process
     exit 42
-) <&3 &
+) &
 reader=$!
 exec 3<&-
 wait $process
@@ -41,6 +46,9 @@ if [ $? -eq 42 ] && [ -n "$folder" ]; then
 fi
 exit $status
 "#;
+
+/// What writing to a shell that has ended with its process comes to, and reading from it.
+const GONE: [ErrorKind; 2] = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -67,34 +75,34 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub struct Process {
     keeper: Child,
     /// None once it has been closed, to end the process.
-    signals: Option<ChildStdin>,
+    signals: Option<UnixStream>,
 }
 
 impl Process {
     /// Starts a command, and gives what it writes to standard output. Its standard error goes to `complaints`.
     pub fn spawn(command: &Command, complaints: impl Into<Stdio>) -> Result<(Self, ChildStdout), Error> {
-        let mut keeper = keeper(command, Path::new(""));
+        let (mut keeper, signals) = keeper(command, Path::new(""))?;
         let mut keeper = keeper.stdout(Stdio::piped()).stderr(complaints).spawn().doing("starting sh")?;
         let output = keeper.stdout.take().ok_or_else(|| Error::new("sh was started without its output"))?;
-        let signals = keeper.stdin.take();
-        Ok((Self { keeper, signals }, output))
+        Ok((Self { keeper, signals: Some(signals) }, output))
     }
 
     /// Starts a command whose files are all in `folder`, which goes when the process is dropped; what it says goes to `log`.
     pub(crate) fn start(command: &Command, folder: &Path, log: &Path) -> Result<Self, Error> {
         let log = File::options().create(true).append(true).open(log).doing("opening a log")?;
-        let mut keeper = keeper(command, folder);
+        let (mut keeper, signals) = keeper(command, folder)?;
         keeper.stdout(log.try_clone().doing("opening a log twice")?).stderr(log);
-        let mut keeper = keeper.spawn().doing("starting sh")?;
-        let signals = keeper.stdin.take();
-        Ok(Self { keeper, signals })
+        let keeper = keeper.spawn().doing("starting sh")?;
+        Ok(Self { keeper, signals: Some(signals) })
     }
 
-    /// Sends a signal: `TERM`, `KILL`, `STOP`, `CONT`.
+    /// Sends a signal, and waits until it is sent: `TERM`, `KILL`, `STOP`, `CONT`. A process that has ended gets none.
     pub fn signal(&mut self, name: &str) -> Result<(), Error> {
-        match &mut self.signals {
-            Some(pipe) => writeln!(pipe, "{name}").doing(format!("sending {name}")),
-            None => Ok(()),
+        let Some(signals) = &mut self.signals else { return Ok(()) };
+        let outcome = writeln!(signals, "{name}").and_then(|()| signals.read(&mut [0]).map(drop));
+        match outcome {
+            Err(error) if GONE.contains(&error.kind()) => Ok(()),
+            outcome => outcome.doing(format!("sending {name}")),
         }
     }
 
@@ -116,24 +124,25 @@ impl Process {
     }
 }
 
-/// The shell that runs a command. The environment that the command was given is not passed on.
-fn keeper(command: &Command, folder: &Path) -> Command {
+/// The shell that runs a command, and what tells it of signals. The environment that the command was given is not passed on.
+fn keeper(command: &Command, folder: &Path) -> Result<(Command, UnixStream), Error> {
+    let (signals, theirs) = UnixStream::pair().doing("making a socket")?;
     let mut keeper = Command::new("sh");
     keeper
         .args(["-c", KEEPER, "keeper"])
         .arg(folder)
         .arg(command.get_program())
         .args(command.get_args())
-        .stdin(Stdio::piped())
-        // Ctrl-C in a terminal reaches every process of the group: here it is the pipe's end that counts.
+        .stdin(OwnedFd::from(theirs))
+        // Ctrl-C in a terminal reaches every process of the group: here it is the socket's end that counts.
         .process_group(0);
-    keeper
+    Ok((keeper, signals))
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.signals = None;
-        // The keeper ends soon after the pipe; there is nobody to tell if it does not.
+        // The keeper ends soon after the socket; there is nobody to tell if it does not.
         let _ = self.keeper.wait();
     }
 }
