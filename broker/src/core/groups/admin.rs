@@ -10,6 +10,7 @@ use milena_protocol::messages::{
 use milena_protocol::{ErrorCode, Str};
 
 use super::Groups;
+use super::group::Group;
 use crate::core::requests::Context;
 
 /// From here on a group that is not there is an error (KIP-1043); before, it is "Dead".
@@ -48,20 +49,23 @@ impl Groups {
     /// Answers DescribeGroups: classic groups only.
     pub fn describe_groups(&mut self, context: &Context<'_>, request: DescribeGroupsRequest) {
         let described = |id: &Str| match self.groups.get(id) {
-            Some(group) => {
+            Some(Group::Classic(group)) => {
                 let mut described = group.describe();
                 if request.include_authorized_operations {
                     described.authorized_operations = ALL_OPERATIONS;
                 }
                 described
             }
-            None => {
+            found => {
                 let mut unknown = DescribedGroup::default();
                 unknown.group_id = id.clone();
                 unknown.group_state = Str::from_static("Dead");
                 if context.version >= GROUP_ID_NOT_FOUND {
                     unknown.error_code = ErrorCode::GROUP_ID_NOT_FOUND;
-                    unknown.error_message = Some(Str::from(format!("Group {id} not found.")));
+                    unknown.error_message = Some(Str::from(match found {
+                        Some(_) => format!("Group {id} is not a classic group."),
+                        None => format!("Group {id} not found."),
+                    }));
                 }
                 unknown
             }

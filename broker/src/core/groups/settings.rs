@@ -11,6 +11,16 @@ pub struct GroupSettings {
     pub group_min_session_timeout_ms: i32,
     /// `group.max.session.timeout.ms`: a longer session is refused with INVALID_SESSION_TIMEOUT.
     pub group_max_session_timeout_ms: i32,
+    /// `group.consumer.heartbeat.interval.ms`: how often members of consumer groups are told to send heartbeats.
+    pub group_consumer_heartbeat_interval_ms: i32,
+    /// `group.consumer.session.timeout.ms`: how long nothing may be heard of a member of a consumer group.
+    pub group_consumer_session_timeout_ms: i32,
+    /// `group.consumer.max.size`: how many members a consumer group may have.
+    pub group_consumer_max_size: i32,
+    /// `group.consumer.assignment.interval.ms`: how often it is worked out at most what is to be whose (KIP-1263).
+    pub group_consumer_assignment_interval_ms: i32,
+    /// `group.consumer.regex.refresh.interval.ms`: how often regular expressions are evaluated at least.
+    pub group_consumer_regex_refresh_interval_ms: i32,
     /// `offset.metadata.max.bytes`: how much may be kept beside an offset.
     pub offset_metadata_max_bytes: i32,
     /// `offsets.retention.minutes`: how long offsets are kept that nobody uses.
@@ -26,6 +36,11 @@ impl Default for GroupSettings {
             group_max_size: i32::MAX,
             group_min_session_timeout_ms: 6_000,
             group_max_session_timeout_ms: 1_800_000,
+            group_consumer_heartbeat_interval_ms: 5_000,
+            group_consumer_session_timeout_ms: 45_000,
+            group_consumer_max_size: i32::MAX,
+            group_consumer_assignment_interval_ms: 1_000,
+            group_consumer_regex_refresh_interval_ms: 600_000,
             offset_metadata_max_bytes: 4_096,
             offsets_retention_minutes: 7 * 24 * 60,
             offsets_retention_check_interval_ms: 600_000,

@@ -1,6 +1,6 @@
 //! What all groups have in common.
 
-use milena_protocol::Str;
+use milena_protocol::{Str, Uuid};
 
 use super::answers::Answers;
 use super::settings::GroupSettings;
@@ -21,9 +21,14 @@ impl Shared {
         Shared { settings, timers: Timers::default(), answers: Answers::default(), rng: Rng::new(seed) }
     }
 
+    /// A random id.
+    pub(super) fn uuid(&mut self) -> Uuid {
+        self.rng.uuid()
+    }
+
     /// A new id for a member, made of its `group.instance.id` or its `client.id` and a random UUID, as Kafka does.
     pub(super) fn member_id(&mut self, name: &str) -> Str {
-        let digits = format!("{:032x}", u128::from_be_bytes(self.rng.uuid().0));
+        let digits = format!("{:032x}", u128::from_be_bytes(self.uuid().0));
         let uuid = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-");
         Str::from(format!("{name}-{uuid}"))
     }

@@ -62,6 +62,8 @@ macro_rules! asks {
 }
 
 asks! {
+    ConsumerGroupDescribeRequest ConsumerGroupDescribe,
+    ConsumerGroupHeartbeatRequest ConsumerGroupHeartbeat,
     DeleteGroupsRequest DeleteGroups,
     DescribeGroupsRequest DescribeGroups,
     HeartbeatRequest Heartbeat,
@@ -121,12 +123,18 @@ impl Bench {
             wall_ms: 0,
         };
         match request.into() {
+            RequestBody::ConsumerGroupDescribe(request) => {
+                self.groups.consumer_group_describe(&context, request, &self.catalog)
+            }
+            RequestBody::ConsumerGroupHeartbeat(request) => {
+                self.groups.consumer_group_heartbeat(&context, request, &self.catalog)
+            }
             RequestBody::DeleteGroups(request) => self.groups.delete_groups(&context, request),
             RequestBody::DescribeGroups(request) => self.groups.describe_groups(&context, request),
             RequestBody::ListGroups(request) => self.groups.list_groups(&context, request, self.coordinates),
             RequestBody::Heartbeat(request) => self.groups.heartbeat(&context, request),
             RequestBody::JoinGroup(request) => self.groups.join_group(&context, request),
-            RequestBody::LeaveGroup(request) => self.groups.leave_group(&context, request),
+            RequestBody::LeaveGroup(request) => self.groups.leave_group(&context, request, &self.catalog),
             RequestBody::OffsetCommit(request) => self.groups.offset_commit(&context, request, &self.catalog),
             RequestBody::OffsetDelete(request) => self.groups.offset_delete(&context, request, &self.catalog),
             RequestBody::OffsetFetch(request) => self.groups.offset_fetch(&context, request, &self.catalog),

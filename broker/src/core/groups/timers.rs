@@ -14,6 +14,8 @@ pub(super) enum Timer {
     Sync,
     /// The session of a member, or the patience with one that was told to join with its id.
     Session(Str),
+    /// The time that a member of a consumer group has to give up partitions.
+    Rebalance(Str),
 }
 
 type Key = (Str, Timer);

@@ -18,10 +18,6 @@ impl ClassicGroup {
         self.protocol_type.clone().unwrap_or_default()
     }
 
-    pub(in crate::core::groups) fn type_name(&self) -> Str {
-        Str::from_static("classic")
-    }
-
     /// Which protocol was chosen, and what members say for it, shows only once all have their assignments.
     pub(in crate::core::groups) fn describe(&self) -> DescribedGroup {
         let chosen = self.protocol_name.clone().filter(|_| self.state == State::Stable);

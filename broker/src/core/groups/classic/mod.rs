@@ -47,7 +47,6 @@ use milena_protocol::{ErrorCode, Str};
 pub(super) use self::join::refuse_join;
 use self::member::Member;
 use self::rebalance::InitialDelay;
-pub(super) use self::stay::leaving;
 pub(super) use self::sync::refuse_sync;
 
 /// The protocol type of groups of consumers.

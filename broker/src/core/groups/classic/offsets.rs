@@ -2,18 +2,14 @@
 
 use std::time::Instant;
 
-use milena_protocol::{ErrorCode, Str, Uuid};
+use milena_protocol::{ErrorCode, Str};
 
 use super::{CONSUMER, ClassicGroup, State};
 use crate::core::groups::offsets::{Claim, Lasting};
 use crate::core::groups::shared::Shared;
 
 impl ClassicGroup {
-    pub(in crate::core::groups) fn check_commit(
-        &self,
-        claim: &Claim<'_>,
-        _partitions: &mut dyn Iterator<Item = (Uuid, i32)>,
-    ) -> Result<(), ErrorCode> {
+    pub(in crate::core::groups) fn check_commit(&self, claim: &Claim<'_>) -> Result<(), ErrorCode> {
         if claim.generation < 0 && self.state == State::Empty {
             return Ok(()); // an operator, or a consumer that is in no group
         }
@@ -38,15 +34,6 @@ impl ClassicGroup {
         if matches!(self.state, State::Stable | State::PreparingRebalance) {
             self.begin_session(&Str::from(member_id), shared, now);
         }
-    }
-
-    /// Anybody may fetch.
-    pub(in crate::core::groups) fn check_fetch(
-        &self,
-        _member_id: Option<&str>,
-        _member_epoch: i32,
-    ) -> Result<(), ErrorCode> {
-        Ok(())
     }
 
     pub(in crate::core::groups) fn check_offset_delete(&self) -> Result<(), ErrorCode> {

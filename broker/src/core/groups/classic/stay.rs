@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use milena_protocol::messages::HeartbeatRequest;
 use milena_protocol::messages::leave_group::MemberIdentity;
-use milena_protocol::messages::{HeartbeatRequest, LeaveGroupRequest};
 use milena_protocol::{ErrorCode, Str};
 
 use super::join::refusal;
@@ -106,16 +106,7 @@ impl ClassicGroup {
             Timer::Join => self.join_timer_ended(shared, now),
             Timer::Sync => self.sync_timer_ended(shared, now),
             Timer::Session(id) => self.session_ended(id, shared, now),
+            Timer::Rebalance(_) => {}
         }
     }
-}
-
-/// Who leaves: before v3 a request named one member.
-pub(in crate::core::groups) fn leaving(version: i16, request: &LeaveGroupRequest) -> Vec<MemberIdentity> {
-    if version >= 3 {
-        return request.members.clone();
-    }
-    let mut member = MemberIdentity::default();
-    member.member_id = request.member_id.clone();
-    vec![member]
 }

@@ -207,11 +207,12 @@ impl Groups {
                     ErrorCode::ILLEGAL_GENERATION
                 });
             }
-            self.create_group(group_id, context.now);
+            self.make_classic_group(group_id, context.now);
         }
         let Some(group) = self.groups.get_mut(group_id) else { return Err(ErrorCode::UNKNOWN_SERVER_ERROR) };
-        let mut partitions = wishes.iter().map(|wish| (wish.topic_id, wish.partition.1));
-        let outcome = group.check_commit(claim, &mut partitions);
+        let partitions: Vec<(Uuid, i32)> =
+            wishes.iter().map(|wish| (wish.topic_id, wish.partition.1)).collect();
+        let outcome = group.check_commit(claim, &partitions);
         if outcome.is_ok() && !claim.is_transactional {
             group.has_committed(claim.member_id, &mut self.shared, context.now);
         }
