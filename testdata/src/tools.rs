@@ -113,11 +113,11 @@ impl Kafka {
     /// Writes transactions to partition 0 of a topic: how each ends (`commit`, `abort`, or `open` for not yet), and how many
     /// records it has. Key and value of a record begin with the end of its transaction. Each marker takes an offset too.
     pub fn transact(&self, topic: &str, transactions: &[(&str, u64)]) -> Result<(), Error> {
-        let source = crate::folder().join("launcher/Transactor.java");
+        let source = crate::folder().join("launcher/Transactions.java");
         let mut command = self.java(&source.display().to_string());
         command.args([&self.bootstrap(), topic]);
         command.args(transactions.iter().map(|(end, records)| format!("{end}:{records}")));
-        run(&mut command, "Transactor").map(|_| ())
+        run(&mut command, "Transactions").map(|_| ())
     }
 
     /// Writes ten records with a long as key and a double as value, the value of the fifth (offset 4) being no double and

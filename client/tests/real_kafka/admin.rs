@@ -133,11 +133,11 @@ async fn a_group_of_the_consumer_protocol_is_described_and_kept_from_being_set()
 #[tokio::test]
 async fn offsets_are_listed_by_place_and_by_time() {
     let kafka = shared_kafka();
-    kafka.create_topic("listed", 2).unwrap();
-    kafka.fill("listed", 100).unwrap();
+    kafka.create_topic("admin-listed", 2).unwrap();
+    kafka.fill("admin-listed", 100).unwrap();
     let mut admin = admin(kafka);
     let mut listed = async |spec| {
-        let wanted = [0, 1, 2].map(|n| (TopicPartition::new("listed", n), spec));
+        let wanted = [0, 1, 2].map(|n| (TopicPartition::new("admin-listed", n), spec));
         admin.list_offsets(wanted).await.unwrap().into_values().collect::<Vec<_>>()
     };
     let missing = Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
