@@ -162,11 +162,12 @@ fn page() -> String {
          \n\
          All properties of Kafka 4.3.1's consumer, and what milena makes of each. They are set by their names with \
          `Config::set`,\n\
-         or with the method of the same name, underscores for dots and without the unit: `session.timeout.ms` is \
-         `session_timeout`.\n\
+         or with the method of the same name, underscores for dots: `max.poll.records` is \
+         `max_poll_records`.\n\
+         Times are a `Duration` there, and have no unit in their name: `session.timeout.ms` is `session_timeout`.\n\
          What is honoured has Kafka's default and takes the values that Kafka takes; what is refused is an error that gives \
          the reason.\n\
-         A name that Kafka does not have is an error that gives the nearest one.\n\
+         A name that Kafka does not have is an error that gives the nearest one. Waits and back-offs of 0 count as 1 ms.\n\
          \n\
          `client/tests/config_table.rs` makes this page from Kafka's own `ConsumerConfig`, and fails where a property is \
          missing.\n\

@@ -1,7 +1,7 @@
 //! Being a member of a consumer group: what its two protocols have in common.
 //!
-//! Under the [classic](super::classic_membership) one all members join together, and one of them shares out the
-//! partitions. Under the [consumer](super::consumer_membership) one (KIP-848) the coordinator tells each member by itself
+//! Under the classic one all members join together, and one of them shares out the
+//! partitions. Under the consumer one (KIP-848) the coordinator tells each member by itself
 //! what it is to have. Which one a consumer follows is its `group.protocol`.
 
 use std::collections::BTreeSet;
