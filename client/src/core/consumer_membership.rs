@@ -89,6 +89,9 @@ pub(super) struct ConsumerMembership {
     current: Option<ByTopicId>,
     /// What it has is to be told.
     acknowledge: bool,
+    /// What it has was told, and there is no answer yet: the coordinator may have given on what was not named, even where
+    /// it belongs to the target that this member knows.
+    is_claim_open: bool,
     /// Of the topics in all of these, as far as they are known.
     names: BTreeMap<Uuid, Str>,
 }
@@ -112,6 +115,7 @@ impl ConsumerMembership {
             reconciling: None,
             current: None,
             acknowledge: false,
+            is_claim_open: false,
             names: BTreeMap::new(),
         }
     }
@@ -217,12 +221,22 @@ impl ConsumerMembership {
             self.has_told_regex |= regex.is_some();
         }
         if is_full || self.acknowledge {
-            request.topic_partitions = Some(self.current.iter().flatten().map(by_topic).collect());
+            request.topic_partitions = Some(self.claim());
+            self.is_claim_open = true;
         }
         self.told = Some(Told { topics: topics.clone(), regex: regex.cloned() });
         (self.has_news, self.acknowledge, self.has_asked) = (false, false, true);
         self.attempt += 1;
         (self.attempt, request)
+    }
+
+    /// What it has, and what it is about to have. Unlike in Java: what it did not name would be given to others meanwhile.
+    fn claim(&self) -> Vec<TopicPartitions> {
+        let mut claim = self.current.clone().unwrap_or_default();
+        for (topic_id, partitions) in self.reconciling.iter().flatten() {
+            claim.entry(*topic_id).or_default().extend(partitions);
+        }
+        claim.iter().map(by_topic).collect()
     }
 
     fn message(&self, epoch: i32) -> ConsumerGroupHeartbeatRequest {
@@ -252,6 +266,7 @@ impl ConsumerMembership {
                 self.tell_all();
                 return Next::GoOn;
             }
+            self.is_claim_open = false;
             self.state = State::Member;
             self.generation.id = response.member_epoch;
             response.assignment.into_iter().for_each(|assignment| self.aim_at(assignment));
@@ -291,7 +306,8 @@ impl ConsumerMembership {
 
     /// Whether what it is to have is not what it has, or was not looked at yet.
     pub(super) fn has_something_to_reconcile(&self) -> bool {
-        let is_free = self.is_member() && self.reconciling.is_none() && self.target.is_some();
+        let is_busy = self.reconciling.is_some() || self.is_claim_open;
+        let is_free = self.is_member() && !is_busy && self.target.is_some();
         is_free && (self.is_target_new || self.current != self.target)
     }
 
@@ -391,7 +407,8 @@ impl ConsumerMembership {
         self.generation.id = JOIN;
         self.attempt += 1;
         self.told = None;
-        (self.has_asked, self.has_news, self.acknowledge, self.is_target_new) = (false, false, false, false);
+        (self.has_asked, self.has_news) = (false, false);
+        (self.acknowledge, self.is_claim_open, self.is_target_new) = (false, false, false);
         (self.target, self.reconciling, self.current) = (None, None, None);
         self.names.clear();
     }

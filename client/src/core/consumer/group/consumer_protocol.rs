@@ -76,9 +76,13 @@ impl Core {
 
     /// Whether this member is to have partitions of topics that nothing is known of.
     pub(in super::super) fn has_unknown_topics(&self) -> bool {
-        let is_known = |topic_id| self.metadata.topics().any(|(_, topic)| topic.id == topic_id);
-        self.consumer_membership()
-            .is_some_and(|membership| membership.unnamed_topics().any(|topic_id| !is_known(topic_id)))
+        let Some(membership) = self.consumer_membership() else { return false };
+        let mut unnamed = membership.unnamed_topics().peekable();
+        if unnamed.peek().is_none() {
+            return false;
+        }
+        let known: BTreeSet<Uuid> = self.metadata.topics().map(|(_, topic)| topic.id).collect();
+        unnamed.any(|topic_id| !known.contains(&topic_id))
     }
 
     /// The topics to ask about by id: all that this member has and is to have, where the broker has chosen them and knows

@@ -170,6 +170,45 @@ fn a_target_that_comes_while_partitions_change_hands_is_the_next_one() {
     assert_eq!(epochs(&sim).last(), Some(&2));
 }
 
+/// A member that has one partition and is to have two, which it has not seen yet.
+fn with_another_partition_to_come(config: Config) -> Sim {
+    let mut sim = Sim::new(config);
+    sim.subscribe(&["t"]);
+    sim.otherwise(HEARTBEAT, told(1, Some(&[0])));
+    sim.poll(SECOND).unwrap();
+    sim.otherwise(HEARTBEAT, told(2, Some(&[0, 1])));
+    sim.pass(5 * SECOND);
+    sim
+}
+
+#[test]
+fn what_is_about_to_be_taken_over_is_claimed_or_it_would_be_given_away() {
+    let mut sim = with_another_partition_to_come(config());
+    sim.no_answer(Api::OffsetCommit);
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.rebalances.len(), 1, "what it has is being committed first");
+    sim.break_unanswered();
+    sim.pass(6 * SECOND);
+    let last = *heartbeats(&sim).last().unwrap();
+    assert!(is_full(last));
+    assert_eq!(owned(last), Some(vec![0, 1]));
+}
+
+#[test]
+fn nothing_is_taken_over_while_the_coordinator_may_be_giving_it_to_others() {
+    let mut sim = with_another_partition_to_come(config().enable_auto_commit(false));
+    sim.otherwise(HEARTBEAT, refused(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+    sim.no_answer(HEARTBEAT);
+    sim.pass(6 * SECOND);
+    let last = *heartbeats(&sim).last().unwrap();
+    assert_eq!(owned(last), Some(vec![0]), "so it does not want the other one, or does it?");
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.rebalances, [(Assigned, vec![t(0)])]);
+    sim.answer_now(HEARTBEAT, told(3, Some(&[0])));
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.rebalances, [(Assigned, vec![t(0)])], "it has gone to others");
+}
+
 #[test]
 fn t15_a_target_that_came_and_went_is_acknowledged_though_nothing_changes() {
     let mut sim = Sim::joined(config());

@@ -3,6 +3,7 @@
 mod assignors;
 mod closing;
 mod consumer_protocol;
+mod consumer_protocol_histories;
 mod errors;
 mod extremes;
 mod joining;

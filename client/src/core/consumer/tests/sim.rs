@@ -54,6 +54,8 @@ pub enum Otherwise {
     Nothing,
 }
 
+pub type AnswerHeartbeat = dyn FnMut(&ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse;
+
 /// A request that the broker got.
 pub struct Sent {
     /// Since the start.
@@ -90,6 +92,10 @@ pub struct Sim {
     pub is_finished: bool,
     last_call: u64,
     otherwise: VecDeque<(Api, Otherwise)>,
+    /// Who answers the members of a group of the consumer protocol, if not this broker in its obliging way.
+    pub coordinator: Option<Box<AnswerHeartbeat>>,
+    /// How long those answers are on their way.
+    pub heartbeats_take: Duration,
     unanswered: Vec<(ConnectionId, Response)>,
     later: Vec<(Instant, ConnectionId, Response)>,
     generation: i32,
@@ -127,6 +133,8 @@ impl Sim {
             is_finished: false,
             last_call: 0,
             otherwise: VecDeque::new(),
+            coordinator: None,
+            heartbeats_take: Duration::ZERO,
             unanswered: Vec::new(),
             later: Vec::new(),
             generation: 0,
@@ -248,6 +256,16 @@ impl Sim {
         self.settle();
     }
 
+    /// Breaks the connections on which requests were not answered.
+    pub fn break_unanswered(&mut self) {
+        for (connection, _) in std::mem::take(&mut self.unanswered) {
+            if self.open.remove(&connection) {
+                self.core.handle(Event::Lost { connection, reason: "broken".into(), fault: None }, self.now);
+            }
+        }
+        self.settle();
+    }
+
     /// When requests of this API went out, in milliseconds since the start; the few that short polls take are left out.
     pub fn times(&self, api: Api) -> Vec<u128> {
         self.sent.iter().filter(|sent| sent.api == api).map(|sent| sent.at.as_millis() / 10 * 10).collect()
@@ -362,7 +380,11 @@ impl Sim {
             self.unanswered.push((connection, response));
             return;
         }
-        let takes = if api == Api::Fetch { FETCH_TAKES } else { Duration::ZERO };
+        let takes = match api {
+            Api::Fetch => FETCH_TAKES,
+            Api::ConsumerGroupHeartbeat => self.heartbeats_take,
+            _ => Duration::ZERO,
+        };
         // A broker answers the requests of a connection in turn.
         let before = self.later.iter().filter(|(_, other, _)| *other == connection).map(|(at, ..)| *at);
         let at = before.fold(self.now + takes, Instant::max);
@@ -417,7 +439,10 @@ impl Sim {
                 response.into()
             }
             RequestBody::Heartbeat(_) => HeartbeatResponse::default().into(),
-            RequestBody::ConsumerGroupHeartbeat(request) => group_heartbeat(request).into(),
+            RequestBody::ConsumerGroupHeartbeat(request) => match &mut self.coordinator {
+                Some(answer) => answer(request).into(),
+                None => group_heartbeat(request).into(),
+            },
             RequestBody::LeaveGroup(_) => LeaveGroupResponse::default().into(),
             RequestBody::OffsetCommit(request) => commit_answer(request, ErrorCode::NONE).into(),
             RequestBody::OffsetFetch(request) => nothing_committed(request).into(),
