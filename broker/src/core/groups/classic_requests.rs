@@ -19,7 +19,7 @@ const SAYS_PROTOCOL: i16 = 5;
 
 impl Groups {
     /// Answers JoinGroup, once the group is ready to begin a generation.
-    pub fn join_group(&mut self, context: &Context<'_>, request: JoinGroupRequest) {
+    pub fn join_group(&mut self, context: &Context<'_>, request: JoinGroupRequest, catalog: &Catalog) {
         let settings = &self.shared.settings;
         let sessions = settings.group_min_session_timeout_ms..=settings.group_max_session_timeout_ms;
         let refusal = if request.group_id.is_empty() {
@@ -27,10 +27,14 @@ impl Groups {
         } else if !sessions.contains(&request.session_timeout_ms) {
             Some(ErrorCode::INVALID_SESSION_TIMEOUT)
         } else {
-            match self.groups.get(&request.group_id) {
+            match self.groups.get_mut(&request.group_id) {
                 Some(Group::Classic(_)) => None,
                 Some(Group::Consumer(group)) if !group.is_empty() => {
-                    Some(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)
+                    match group.join_classic(context, &request, &mut self.shared, catalog) {
+                        Ok(response) => classic::answer_join_now(context, &mut self.shared, response),
+                        Err(error) => classic::refuse_join(context, &mut self.shared, "", error),
+                    }
+                    return self.settle_kind(&request.group_id, catalog, context.now);
                 }
                 _ if !request.member_id.is_empty() => Some(ErrorCode::UNKNOWN_MEMBER_ID),
                 _ => None,
@@ -46,16 +50,23 @@ impl Groups {
     }
 
     /// Answers SyncGroup, once the leader has assigned.
-    pub fn sync_group(&mut self, context: &Context<'_>, request: SyncGroupRequest) {
+    pub fn sync_group(&mut self, context: &Context<'_>, request: SyncGroupRequest, catalog: &Catalog) {
         let says_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
         let refusal = if context.version >= SAYS_PROTOCOL && !says_protocol {
             ErrorCode::INCONSISTENT_GROUP_PROTOCOL
         } else if request.group_id.is_empty() {
             ErrorCode::INVALID_GROUP_ID
-        } else if let Some(Group::Classic(group)) = self.groups.get_mut(&request.group_id) {
-            return group.sync(context, &request, &mut self.shared);
         } else {
-            ErrorCode::UNKNOWN_MEMBER_ID
+            match self.groups.get_mut(&request.group_id) {
+                Some(Group::Classic(group)) => return group.sync(context, &request, &mut self.shared),
+                Some(Group::Consumer(group)) => {
+                    match group.sync_classic(&request, &mut self.shared, catalog, context.now) {
+                        Ok(response) => return self.shared.answers.now(context, response),
+                        Err(error) => error,
+                    }
+                }
+                None => ErrorCode::UNKNOWN_MEMBER_ID,
+            }
         };
         classic::refuse_sync(context, &mut self.shared, refusal);
     }
@@ -64,10 +75,14 @@ impl Groups {
     pub fn heartbeat(&mut self, context: &Context<'_>, request: HeartbeatRequest) {
         let outcome = if request.group_id.is_empty() {
             Err(ErrorCode::INVALID_GROUP_ID)
-        } else if let Some(Group::Classic(group)) = self.groups.get_mut(&request.group_id) {
-            group.heartbeat(&request, &mut self.shared, context.now)
         } else {
-            Err(ErrorCode::UNKNOWN_MEMBER_ID)
+            match self.groups.get_mut(&request.group_id) {
+                Some(Group::Classic(group)) => group.heartbeat(&request, &mut self.shared, context.now),
+                Some(Group::Consumer(group)) => {
+                    group.heartbeat_classic(&request, &mut self.shared, context.now)
+                }
+                None => Err(ErrorCode::UNKNOWN_MEMBER_ID),
+            }
         };
         let mut response = HeartbeatResponse::default();
         response.error_code = outcome.err().unwrap_or(ErrorCode::NONE);
@@ -93,6 +108,7 @@ impl Groups {
             Some(Group::Consumer(group)) => group.leave_many(&leaving, &mut self.shared, catalog),
             None => vec![ErrorCode::UNKNOWN_MEMBER_ID; leaving.len()],
         };
+        self.settle_kind(&request.group_id, catalog, context.now);
         if context.version >= MANY_LEAVE {
             let outcome = |(member, error_code): (MemberIdentity, ErrorCode)| {
                 let mut outcome = MemberResponse::default();

@@ -32,6 +32,7 @@ impl Groups {
             response
         });
         self.shared.answers.now(context, response);
+        self.settle_kind(&request.group_id, catalog, context.now);
         if let Some(Group::Consumer(group)) = self.groups.get_mut(&request.group_id) {
             group.refresh_expressions(&self.shared.settings, catalog, context.now);
         }
@@ -49,14 +50,22 @@ impl Groups {
         match self.groups.get_mut(id) {
             Some(Group::Consumer(group)) if request.member_epoch < 0 => group.leave(request, shared, catalog),
             Some(Group::Consumer(group)) => group.heartbeat(context, request, shared, catalog),
-            // An empty group changes sides; its offsets stay.
-            Some(Group::Classic(group)) if !joins || !group.is_empty() => Err(Refusal::new(
+            Some(Group::Classic(_)) if !joins => Err(Refusal::new(
                 ErrorCode::GROUP_ID_NOT_FOUND,
                 format!("group {id} is not a consumer group"),
             )),
+            Some(Group::Classic(classic)) if !classic.is_empty() => {
+                let mut group = ConsumerGroup::of_classic(classic, id, &shared.settings, catalog)?;
+                let response = group.heartbeat(context, request, shared, catalog)?;
+                classic.dissolve(shared, context.now);
+                group.begin_classic_sessions(shared, context.now);
+                self.put_group(id, Group::Consumer(group), context.now);
+                Ok(response)
+            }
             None if !joins => {
                 Err(Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, format!("there is no consumer group {id}")))
             }
+            // An empty group changes sides; its offsets stay.
             Some(Group::Classic(_)) | None => {
                 let mut group = ConsumerGroup::new(id.detached());
                 let response = group.heartbeat(context, request, shared, catalog)?;

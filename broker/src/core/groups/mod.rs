@@ -38,7 +38,7 @@ use milena_protocol::{ResponseBody, Str};
 use self::classic::ClassicGroup;
 use self::group::Group;
 use self::offsets::Offsets;
-pub use self::settings::GroupSettings;
+pub use self::settings::{GroupSettings, MigrationPolicy};
 use self::shared::Shared;
 use super::catalog::Catalog;
 use super::requests::Ticket;
@@ -85,6 +85,7 @@ impl Groups {
         while let Some((_, group_id, timer)) = self.shared.timers.ended(now) {
             if let Some(group) = self.groups.get_mut(&group_id) {
                 group.timer_ended(&timer, &mut self.shared, catalog, now);
+                self.settle_kind(&group_id, catalog, now);
             }
         }
         if self.next_expiry.is_some_and(|due| due <= now) {
@@ -106,6 +107,15 @@ impl Groups {
             Some(Group::Classic(_)) => {}
             Some(Group::Consumer(group)) if !group.is_empty() => {}
             _ => self.put_group(id, Group::Classic(ClassicGroup::new(id.detached(), now)), now),
+        }
+    }
+
+    /// A consumer group whose last member that speaks the consumer protocol is gone becomes a classic one.
+    fn settle_kind(&mut self, id: &Str, catalog: &Catalog, now: Instant) {
+        if let Some(Group::Consumer(group)) = self.groups.get_mut(id)
+            && let Some(classic) = group.downgraded(&mut self.shared, catalog, now)
+        {
+            self.put_group(id, Group::Classic(classic), now);
         }
     }
 

@@ -1,5 +1,29 @@
 //! What a user can set about groups, by Kafka's own names.
 
+/// Which way groups with members change between the classic and the consumer protocol, as members do (KIP-848).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MigrationPolicy {
+    /// Both ways.
+    #[default]
+    Bidirectional,
+    /// From the classic protocol to the consumer protocol.
+    Upgrade,
+    /// From the consumer protocol to the classic protocol.
+    Downgrade,
+    /// Not at all: members of the other protocol are turned away.
+    Disabled,
+}
+
+impl MigrationPolicy {
+    pub(super) fn upgrades(self) -> bool {
+        matches!(self, MigrationPolicy::Bidirectional | MigrationPolicy::Upgrade)
+    }
+
+    pub(super) fn downgrades(self) -> bool {
+        matches!(self, MigrationPolicy::Bidirectional | MigrationPolicy::Downgrade)
+    }
+}
+
 /// The settings of the group coordinator, with Kafka's defaults; times are in the unit that the name ends in.
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
@@ -17,6 +41,8 @@ pub struct GroupSettings {
     pub group_consumer_session_timeout_ms: i32,
     /// `group.consumer.max.size`: how many members a consumer group may have.
     pub group_consumer_max_size: i32,
+    /// `group.consumer.migration.policy`: whether groups with members change between the protocols.
+    pub group_consumer_migration_policy: MigrationPolicy,
     /// `group.consumer.assignment.interval.ms`: how often it is worked out at most what is to be whose (KIP-1263).
     pub group_consumer_assignment_interval_ms: i32,
     /// `group.consumer.regex.refresh.interval.ms`: how often regular expressions are evaluated at least.
@@ -39,6 +65,7 @@ impl Default for GroupSettings {
             group_consumer_heartbeat_interval_ms: 5_000,
             group_consumer_session_timeout_ms: 45_000,
             group_consumer_max_size: i32::MAX,
+            group_consumer_migration_policy: MigrationPolicy::Bidirectional,
             group_consumer_assignment_interval_ms: 1_000,
             group_consumer_regex_refresh_interval_ms: 600_000,
             offset_metadata_max_bytes: 4_096,

@@ -133,7 +133,7 @@ impl Bench {
             RequestBody::DescribeGroups(request) => self.groups.describe_groups(&context, request),
             RequestBody::ListGroups(request) => self.groups.list_groups(&context, request, self.coordinates),
             RequestBody::Heartbeat(request) => self.groups.heartbeat(&context, request),
-            RequestBody::JoinGroup(request) => self.groups.join_group(&context, request),
+            RequestBody::JoinGroup(request) => self.groups.join_group(&context, request, &self.catalog),
             RequestBody::LeaveGroup(request) => self.groups.leave_group(&context, request, &self.catalog),
             RequestBody::OffsetCommit(request) => self.groups.offset_commit(&context, request, &self.catalog),
             RequestBody::OffsetDelete(request) => self.groups.offset_delete(&context, request, &self.catalog),
@@ -141,7 +141,7 @@ impl Bench {
             RequestBody::TxnOffsetCommit(request) => {
                 self.groups.txn_offset_commit(&context, request, &self.catalog)
             }
-            RequestBody::SyncGroup(request) => self.groups.sync_group(&context, request),
+            RequestBody::SyncGroup(request) => self.groups.sync_group(&context, request, &self.catalog),
             other => panic!("{other:?} is none of the coordinator's"),
         }
         self.collect();

@@ -16,6 +16,10 @@ pub(super) enum Timer {
     Session(Str),
     /// The time that a member of a consumer group has to give up partitions.
     Rebalance(Str),
+    /// The time that a member of a consumer group that speaks the classic protocol has to join again.
+    MemberJoin(Str),
+    /// The time that it has to ask for its assignment.
+    MemberSync(Str),
 }
 
 type Key = (Str, Timer);
@@ -35,6 +39,13 @@ impl Timers {
             self.queue.remove(&(old, key.clone()));
         }
         self.queue.insert((end, key));
+    }
+
+    /// Sets the timer, unless it is set.
+    pub(super) fn set_if_none(&mut self, group: &Str, timer: Timer, end: Instant) {
+        if !self.ends.contains_key(&(group.clone(), timer.clone())) {
+            self.set(group, timer, end);
+        }
     }
 
     pub(super) fn stop(&mut self, group: &Str, timer: Timer) {

@@ -201,7 +201,11 @@ pub(in crate::core::groups) fn refuse_join(
     answer_join_now(context, shared, refusal(member_id, error));
 }
 
-fn answer_join_now(context: &Context<'_>, shared: &mut Shared, mut response: JoinGroupResponse) {
+pub(in crate::core::groups) fn answer_join_now(
+    context: &Context<'_>,
+    shared: &mut Shared,
+    mut response: JoinGroupResponse,
+) {
     null_free(context.version, &mut response);
     shared.answers.now(context, response);
 }

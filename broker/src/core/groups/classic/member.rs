@@ -9,14 +9,14 @@ use crate::core::requests::Context;
 
 /// An assignor that a member supports, and what it tells to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Protocol {
-    pub(super) name: Str,
-    pub(super) metadata: Bytes,
+pub(in crate::core::groups) struct Protocol {
+    pub(in crate::core::groups) name: Str,
+    pub(in crate::core::groups) metadata: Bytes,
 }
 
 impl Protocol {
     /// The protocols of a request, which goes on living without them.
-    pub(super) fn kept(protocols: &[JoinGroupRequestProtocol]) -> Vec<Protocol> {
+    pub(in crate::core::groups) fn kept(protocols: &[JoinGroupRequestProtocol]) -> Vec<Protocol> {
         let kept = |protocol: &JoinGroupRequestProtocol| Protocol {
             name: protocol.name.detached(),
             metadata: Bytes::copy_from_slice(&protocol.metadata),
@@ -27,26 +27,26 @@ impl Protocol {
 
 /// A member.
 #[derive(Clone, Debug)]
-pub(super) struct Member {
-    pub(super) id: Str,
+pub(in crate::core::groups) struct Member {
+    pub(in crate::core::groups) id: Str,
     /// `group.instance.id` (KIP-345).
-    pub(super) instance_id: Option<Str>,
-    pub(super) client_id: Str,
-    pub(super) client_host: Str,
-    pub(super) rebalance_timeout_ms: i32,
-    pub(super) session_timeout_ms: i32,
-    pub(super) protocol_type: Str,
+    pub(in crate::core::groups) instance_id: Option<Str>,
+    pub(in crate::core::groups) client_id: Str,
+    pub(in crate::core::groups) client_host: Str,
+    pub(in crate::core::groups) rebalance_timeout_ms: i32,
+    pub(in crate::core::groups) session_timeout_ms: i32,
+    pub(in crate::core::groups) protocol_type: Str,
     /// What it supports, the preferred one first.
-    pub(super) protocols: Vec<Protocol>,
-    pub(super) assignment: Bytes,
-    pub(super) awaiting_join: Option<Waiting>,
-    pub(super) awaiting_sync: Option<Waiting>,
+    pub(in crate::core::groups) protocols: Vec<Protocol>,
+    pub(in crate::core::groups) assignment: Bytes,
+    pub(in crate::core::groups) awaiting_join: Option<Waiting>,
+    pub(in crate::core::groups) awaiting_sync: Option<Waiting>,
     /// It has never been in a generation: it does not know its id, so that its session is one of its request.
-    pub(super) is_new: bool,
+    pub(in crate::core::groups) is_new: bool,
 }
 
 impl Member {
-    pub(super) fn new(id: Str, context: &Context<'_>, request: &JoinGroupRequest) -> Self {
+    pub(in crate::core::groups) fn new(id: Str, context: &Context<'_>, request: &JoinGroupRequest) -> Self {
         Member {
             id,
             instance_id: request.group_instance_id.as_ref().map(Str::detached),
@@ -64,29 +64,32 @@ impl Member {
     }
 
     /// Takes over what a new JoinGroup says.
-    pub(super) fn update(&mut self, context: &Context<'_>, request: &JoinGroupRequest) {
+    pub(in crate::core::groups) fn update(&mut self, context: &Context<'_>, request: &JoinGroupRequest) {
         self.protocols = Protocol::kept(&request.protocols);
         self.rebalance_timeout_ms = rebalance_timeout_ms(context, request);
         self.session_timeout_ms = request.session_timeout_ms;
     }
 
-    pub(super) fn supports(&self, protocol: &str) -> bool {
+    pub(in crate::core::groups) fn supports(&self, protocol: &str) -> bool {
         self.protocols.iter().any(|supported| supported.name == protocol)
     }
 
     /// What it has sent for this assignor.
-    pub(super) fn metadata(&self, protocol: &str) -> Bytes {
+    pub(in crate::core::groups) fn metadata(&self, protocol: &str) -> Bytes {
         let found = self.protocols.iter().find(|supported| supported.name == protocol);
         found.map(|supported| supported.metadata.clone()).unwrap_or_default()
     }
 
     /// Whether the group has to act, not the member: no heartbeat is expected of it.
-    pub(super) fn waits_for_the_group(&self) -> bool {
+    pub(in crate::core::groups) fn waits_for_the_group(&self) -> bool {
         !self.is_new && (self.awaiting_join.is_some() || self.awaiting_sync.is_some())
     }
 }
 
 /// In v0 the session timeout serves as the rebalance timeout too (KIP-62).
-fn rebalance_timeout_ms(context: &Context<'_>, request: &JoinGroupRequest) -> i32 {
+pub(in crate::core::groups) fn rebalance_timeout_ms(
+    context: &Context<'_>,
+    request: &JoinGroupRequest,
+) -> i32 {
     if context.version == 0 { request.session_timeout_ms } else { request.rebalance_timeout_ms }
 }

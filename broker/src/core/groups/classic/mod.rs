@@ -21,6 +21,7 @@
 //! | `rebalance.rs` | from one generation to the next |
 //! | `sync.rs` | SyncGroup |
 //! | `offsets.rs` | who may commit offsets, and how long they last |
+//! | `migrate.rs` | how it becomes a consumer group, and how one becomes it |
 //! | `describe.rs` | what operators see of it |
 //! | `stay.rs` | Heartbeat, LeaveGroup, and what happens to those who send neither |
 //!
@@ -28,7 +29,8 @@
 
 mod describe;
 mod join;
-mod member;
+pub(super) mod member;
+mod migrate;
 mod offsets;
 mod rebalance;
 mod stay;
@@ -44,7 +46,7 @@ use milena_protocol::messages::ConsumerProtocolSubscription;
 use milena_protocol::messages::join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember};
 use milena_protocol::{ErrorCode, Str};
 
-pub(super) use self::join::refuse_join;
+pub(super) use self::join::{answer_join_now, refuse_join};
 use self::member::Member;
 use self::rebalance::InitialDelay;
 pub(super) use self::sync::refuse_sync;

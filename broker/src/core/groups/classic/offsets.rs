@@ -63,7 +63,7 @@ impl ClassicGroup {
         }
     }
 
-    fn is_of_consumers(&self) -> bool {
+    pub(in crate::core::groups) fn is_of_consumers(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER)
     }
 }

@@ -35,7 +35,7 @@ impl ClassicGroup {
     }
 
     /// Asks all members to join again.
-    pub(super) fn prepare_rebalance(&mut self, shared: &mut Shared, now: Instant) {
+    pub(in crate::core::groups) fn prepare_rebalance(&mut self, shared: &mut Shared, now: Instant) {
         if self.state == State::CompletingRebalance {
             self.members.values_mut().for_each(|member| member.assignment = Bytes::new());
             for id in self.member_ids() {

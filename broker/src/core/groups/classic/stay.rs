@@ -106,7 +106,7 @@ impl ClassicGroup {
             Timer::Join => self.join_timer_ended(shared, now),
             Timer::Sync => self.sync_timer_ended(shared, now),
             Timer::Session(id) => self.session_ended(id, shared, now),
-            Timer::Rebalance(_) => {}
+            Timer::Rebalance(_) | Timer::MemberJoin(_) | Timer::MemberSync(_) => {}
         }
     }
 }

@@ -11,7 +11,8 @@ use super::ConsumerGroup;
 use super::member::Member;
 use crate::core::catalog::Catalog;
 
-/// What `member_type` says of one that speaks the consumer protocol (KIP-1099).
+// Which protocol a member speaks (KIP-1099).
+const CLASSIC: i8 = 0;
 const CONSUMER: i8 = 1;
 
 impl ConsumerGroup {
@@ -55,7 +56,7 @@ impl ConsumerGroup {
         // What it has to give up is its own until it has done so.
         described.assignment = by_topic(member.partitions(), catalog);
         described.target_assignment = by_topic(target, catalog);
-        described.member_type = CONSUMER;
+        described.member_type = if member.classic.is_some() { CLASSIC } else { CONSUMER };
         described
     }
 }

@@ -109,6 +109,8 @@ impl ConsumerGroup {
         let owned = request.topic_partitions.as_deref();
         self.reconcile(&mut member, names_changed || regex_changed, owned, catalog);
         self.mind_rebalance(&member, shared, context.now);
+        shared.timers.stop(&self.id, Timer::MemberJoin(id.clone()));
+        shared.timers.stop(&self.id, Timer::MemberSync(id.clone()));
         let end = context.now + millis(shared.settings.group_consumer_session_timeout_ms);
         shared.timers.set(&self.id, Timer::Session(id.clone()), end);
 
@@ -127,7 +129,7 @@ impl ConsumerGroup {
     }
 
     /// `group.consumer.max.size`.
-    fn check_room(&self, id: &str, max_size: i32) -> Result<(), Refusal> {
+    pub(super) fn check_room(&self, id: &str, max_size: i32) -> Result<(), Refusal> {
         if self.members.contains_key(id) || self.members.len() < usize::try_from(max_size).unwrap_or(0) {
             return Ok(());
         }
@@ -157,7 +159,8 @@ impl ConsumerGroup {
                     let known = self.members.get(id).cloned();
                     Ok((known.unwrap_or_else(|| Member::new(id.clone())), None))
                 }
-                Some(old) if old.epoch != LEFT_FOR_NOW => Err(Refusal::new(
+                // Who has spoken the classic protocol so far changes sides, and does not leave before.
+                Some(old) if old.epoch != LEFT_FOR_NOW && old.classic.is_none() => Err(Refusal::new(
                     ErrorCode::UNRELEASED_INSTANCE_ID,
                     format!("static member {instance_id} is still {}", old.id),
                 )),
@@ -178,8 +181,7 @@ impl ConsumerGroup {
     pub(super) fn replace(&mut self, old: &Str, new: &Str, shared: &mut Shared) {
         let Some((_, target)) = self.take(old) else { return };
         self.target.insert(new.clone(), target);
-        shared.timers.stop(&self.id, Timer::Session(old.clone()));
-        shared.timers.stop(&self.id, Timer::Rebalance(old.clone()));
+        self.stop_timers(old, shared);
     }
 
     /// Takes the member one step towards its target.
@@ -239,6 +241,7 @@ fn updated(before: &Member, context: &Context<'_>, request: &ConsumerGroupHeartb
     if let Some(regex) = &request.subscribed_topic_regex {
         member.topic_regex = regex.detached();
     }
+    member.classic = None;
     member.client_id = Str::from(context.client_id);
     member.client_host = Str::from(format!("/{}", context.client_host)); // as Java prints an address
     member

@@ -6,6 +6,7 @@ use milena_protocol::messages::leave_group::MemberIdentity;
 use milena_protocol::{ErrorCode, Str};
 
 use super::member::{Epochs, LEFT_FOR_NOW};
+use super::migrate::Downgrade;
 use super::{ConsumerGroup, Refusal};
 use crate::core::catalog::Catalog;
 use crate::core::groups::shared::Shared;
@@ -78,15 +79,22 @@ impl ConsumerGroup {
         let mut is_less = false;
         for id in ids {
             is_less |= self.take(id).is_some();
-            shared.timers.stop(&self.id, Timer::Session(id.clone()));
-            shared.timers.stop(&self.id, Timer::Rebalance(id.clone()));
+            self.stop_timers(id, shared);
         }
-        if is_less {
+        if is_less && self.is_classic(&shared.settings) {
+            self.downgrade = Some(Downgrade { rebalances: true });
+        } else if is_less {
             self.update_metadata(true, catalog);
         }
     }
 
-    /// A session has ended, or a member has not given up in time what it should.
+    pub(super) fn stop_timers(&self, id: &Str, shared: &mut Shared) {
+        for timer in [Timer::Session, Timer::Rebalance, Timer::MemberJoin, Timer::MemberSync] {
+            shared.timers.stop(&self.id, timer(id.clone()));
+        }
+    }
+
+    /// A session has ended, or a member has not done in time what it should.
     pub(in crate::core::groups) fn timer_ended(
         &mut self,
         timer: &Timer,
@@ -94,8 +102,8 @@ impl ConsumerGroup {
         catalog: &Catalog,
     ) {
         match timer {
-            Timer::Session(id) | Timer::Rebalance(id) => {
-                self.fence(std::slice::from_ref(id), shared, catalog)
+            Timer::Session(id) | Timer::Rebalance(id) | Timer::MemberJoin(id) | Timer::MemberSync(id) => {
+                self.fence(std::slice::from_ref(id), shared, catalog);
             }
             Timer::Join | Timer::Sync => {}
         }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use milena_protocol::{Str, Uuid};
 
+use crate::core::groups::classic::member::Protocol;
+
 /// What a static member that is to come back leaves behind as its epoch.
 pub(super) const LEFT_FOR_NOW: i32 = -2;
 
@@ -44,6 +46,16 @@ pub(super) struct Member {
     pub(super) assigned: Epochs,
     /// What it has been told to give up.
     pub(super) pending_revocation: Epochs,
+    /// Where it speaks the classic protocol: what only that has.
+    pub(super) classic: Option<ClassicSide>,
+}
+
+/// What a member that speaks the classic protocol has said in JoinGroup.
+#[derive(Clone, Debug)]
+pub(super) struct ClassicSide {
+    pub(super) session_timeout_ms: i32,
+    /// The assignors that it supports. It is told that the first one was chosen.
+    pub(super) protocols: Vec<Protocol>,
 }
 
 impl Member {

@@ -21,14 +21,18 @@
 //! | `topics.rs` | what the group subscribes to |
 //! | `target.rs` | what is to be whose |
 //! | `reconcile.rs` | how a member gets there |
+//! | `classic_members.rs` | JoinGroup, SyncGroup and Heartbeat of members that speak the classic protocol |
+//! | `migrate.rs` | how the group becomes a classic one, and how a classic one becomes it |
 //! | `describe.rs`, `offsets.rs` | what operators see; who may commit |
 //!
 //! After Kafka's `ConsumerGroup`, `ModernGroup` and the `consumerGroup...` methods of `GroupMetadataManager`.
 
+mod classic_members;
 mod describe;
 mod heartbeat;
 mod leave;
 mod member;
+mod migrate;
 mod offsets;
 mod reconcile;
 mod target;
@@ -43,6 +47,7 @@ use milena_protocol::{ErrorCode, Str, Uuid};
 
 pub(super) use self::heartbeat::check_request;
 use self::member::Member;
+use self::migrate::Downgrade;
 use self::topics::Subscriptions;
 use super::assignors::Partitions;
 use crate::core::catalog::Catalog;
@@ -78,6 +83,8 @@ pub(super) struct ConsumerGroup {
     target_since: Option<Instant>,
     /// Whose each partition is.
     owners: BTreeMap<(Uuid, i32), Str>,
+    /// Set when all members that are left speak the classic protocol: the group is to become a classic one.
+    downgrade: Option<Downgrade>,
 }
 
 impl ConsumerGroup {
@@ -94,6 +101,7 @@ impl ConsumerGroup {
             target_epoch: 0,
             target_since: None,
             owners: BTreeMap::new(),
+            downgrade: None,
         }
     }
 

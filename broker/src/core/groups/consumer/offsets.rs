@@ -25,7 +25,7 @@ impl ConsumerGroup {
             return Ok(()); // before KIP-447 a transaction could not say who it is
         }
         let member = self.members.get(claim.member_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        if !claim.is_transactional && claim.version < EPOCHS {
+        if !claim.is_transactional && claim.version < EPOCHS && member.classic.is_none() {
             return Err(ErrorCode::UNSUPPORTED_VERSION);
         }
         if claim.generation == member.epoch {
@@ -37,7 +37,7 @@ impl ConsumerGroup {
         if claim.generation < member.epoch && partitions.iter().all(has_had) {
             Ok(())
         } else {
-            Err(ErrorCode::STALE_MEMBER_EPOCH)
+            Err(stale(member))
         }
     }
 
@@ -51,11 +51,19 @@ impl ConsumerGroup {
             return Ok(());
         }
         let member = member_id.and_then(|id| self.members.get(id)).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        if member.epoch == member_epoch { Ok(()) } else { Err(ErrorCode::STALE_MEMBER_EPOCH) }
+        if member.epoch == member_epoch { Ok(()) } else { Err(stale(member)) }
     }
 
     pub(in crate::core::groups) fn is_subscribed_to(&self, topic: &str) -> bool {
         self.subscriptions.contains(topic)
+    }
+}
+
+/// That it is not the member's epoch, in the words of its protocol.
+fn stale(member: &Member) -> ErrorCode {
+    match member.classic {
+        Some(_) => ErrorCode::ILLEGAL_GENERATION,
+        None => ErrorCode::STALE_MEMBER_EPOCH,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod joining;
 mod leaving;
+mod migrating;
 mod offsets;
 mod reconciling;
 mod regexes;

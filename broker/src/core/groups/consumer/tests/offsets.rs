@@ -6,7 +6,7 @@ use milena_protocol::messages::{OffsetCommitRequest, OffsetFetchRequest};
 
 use super::*;
 
-fn commit(member_id: &str, epoch: i32, topic: Uuid, partitions: &[i32]) -> OffsetCommitRequest {
+pub(super) fn commit(member_id: &str, epoch: i32, topic: Uuid, partitions: &[i32]) -> OffsetCommitRequest {
     let partition = |&index: &i32| {
         let mut partition = OffsetCommitRequestPartition::default();
         (partition.partition_index, partition.committed_offset) = (index, 5);
