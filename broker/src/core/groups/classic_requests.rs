@@ -20,6 +20,7 @@ const SAYS_PROTOCOL: i16 = 5;
 impl Groups {
     /// Answers JoinGroup, once the group is ready to begin a generation.
     pub fn join_group(&mut self, context: &Context<'_>, request: JoinGroupRequest, catalog: &Catalog) {
+        let has_room = self.has_room_for(&request.group_id);
         let settings = &self.shared.settings;
         let sessions = settings.group_min_session_timeout_ms..=settings.group_max_session_timeout_ms;
         let refusal = if request.group_id.is_empty() {
@@ -37,6 +38,7 @@ impl Groups {
                     return self.settle_kind(&request.group_id, catalog, context.now);
                 }
                 _ if !request.member_id.is_empty() => Some(ErrorCode::UNKNOWN_MEMBER_ID),
+                _ if !has_room => Some(ErrorCode::COORDINATOR_NOT_AVAILABLE),
                 _ => None,
             }
         };

@@ -46,6 +46,7 @@ impl Groups {
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
         let id = &request.group_id;
         let joins = request.member_epoch == 0;
+        let has_room = self.has_room_for(id);
         let shared = &mut self.shared;
         match self.groups.get_mut(id) {
             Some(Group::Consumer(group)) if request.member_epoch < 0 => group.leave(request, shared, catalog),
@@ -61,6 +62,9 @@ impl Groups {
                 group.begin_classic_sessions(shared, context.now);
                 self.put_group(id, Group::Consumer(group), context.now);
                 Ok(response)
+            }
+            None if !has_room => {
+                Err(Refusal::new(ErrorCode::COORDINATOR_NOT_AVAILABLE, "there are too many groups"))
             }
             None if !joins => {
                 Err(Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, format!("there is no consumer group {id}")))

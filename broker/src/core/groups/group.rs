@@ -49,6 +49,14 @@ impl Group {
         }
     }
 
+    /// Whether this is a member, or somebody who was told how to become one.
+    pub(super) fn knows(&self, member_id: &str) -> bool {
+        match self {
+            Group::Classic(group) => group.knows(member_id),
+            Group::Consumer(group) => group.knows(member_id),
+        }
+    }
+
     pub(super) fn timer_ended(
         &mut self,
         timer: &Timer,

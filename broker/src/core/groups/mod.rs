@@ -13,6 +13,7 @@
 //! | `consumer_requests.rs`, `consumer/`, `assignors/` | groups whose coordinator assigns (KIP-848) |
 //! | `offsets/` | how far they have come |
 //! | `admin.rs` | ListGroups, DescribeGroups, DeleteGroups |
+//! | `moves.rs` | what happens to groups from outside |
 //! | `shared.rs`, `timers.rs`, `answers.rs` | what all groups have in common |
 
 mod admin;
@@ -23,6 +24,7 @@ mod classic_requests;
 mod consumer;
 mod consumer_requests;
 mod group;
+mod moves;
 mod offsets;
 mod settings;
 mod shared;
@@ -99,6 +101,11 @@ impl Groups {
         Duration::from_millis(
             u64::try_from(self.shared.settings.offsets_retention_check_interval_ms).unwrap_or(0).max(1),
         )
+    }
+
+    /// Whether there is such a group, or room for one more.
+    fn has_room_for(&self, id: &str) -> bool {
+        self.groups.contains_key(id) || self.groups.len() < self.shared.settings.max_groups
     }
 
     /// Makes an empty classic group where there is none, or a consumer group without members.

@@ -1,5 +1,9 @@
 //! What a user can set about groups, by Kafka's own names.
 
+/// More members than this a group never has, nor as many who were only told their id: a client that misbehaves gets an
+/// error, and memory has an end.
+pub(super) const MAX_MEMBERS: usize = 10_000;
+
 /// Which way groups with members change between the classic and the consumer protocol, as members do (KIP-848).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MigrationPolicy {
@@ -27,6 +31,8 @@ impl MigrationPolicy {
 /// The settings of the group coordinator, with Kafka's defaults; times are in the unit that the name ends in.
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
+    /// How many groups there may be at once. Kafka has no such limit; here COORDINATOR_NOT_AVAILABLE meets the next one.
+    pub max_groups: usize,
     /// `group.initial.rebalance.delay.ms`: for how long an empty classic group waits for more members to join.
     pub group_initial_rebalance_delay_ms: i32,
     /// `group.max.size`: how many members a classic group may have.
@@ -58,6 +64,7 @@ pub struct GroupSettings {
 impl Default for GroupSettings {
     fn default() -> Self {
         GroupSettings {
+            max_groups: 10_000,
             group_initial_rebalance_delay_ms: 3_000,
             group_max_size: i32::MAX,
             group_min_session_timeout_ms: 6_000,

@@ -160,6 +160,12 @@ impl Bench {
         self.answers.remove(&asked.ticket).map(asked.answer)
     }
 
+    /// The answer, if it has come by something else than a request or a timer.
+    pub(crate) fn later<R>(&mut self, asked: Asked<R>) -> Option<R> {
+        self.collect();
+        self.answer(asked)
+    }
+
     /// Lets time pass, from one deadline to the next.
     pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);

@@ -6,6 +6,7 @@ use milena_protocol::{ErrorCode, Str};
 use super::member::{Member, Protocol};
 use super::rebalance::null_free;
 use super::{ClassicGroup, State};
+use crate::core::groups::settings::MAX_MEMBERS;
 use crate::core::groups::shared::Shared;
 use crate::core::groups::timers::{Timer, millis};
 use crate::core::requests::Context;
@@ -54,7 +55,11 @@ impl ClassicGroup {
 
     /// Whether the group is not too large for this member (`group.max.size`, KIP-389).
     fn has_room_for(&self, member_id: &str, max_size: i32) -> bool {
-        let max_size = usize::try_from(max_size).unwrap_or(0);
+        // Those who never come cost memory too; Kafka has no limit here.
+        if member_id.is_empty() && self.pending_members.len() >= MAX_MEMBERS {
+            return false;
+        }
+        let max_size = usize::try_from(max_size).unwrap_or(0).min(MAX_MEMBERS);
         let member = self.members.get(member_id);
         match self.state {
             State::Empty => true,
@@ -163,6 +168,7 @@ impl ClassicGroup {
         self.update(&new_id, context, request, shared);
         match self.state {
             State::Stable if self.select_protocol() == self.protocol_name => {
+                self.store();
                 let is_leader = self.is_leader(&new_id);
                 let mut response = self.generation_response(&new_id);
                 if context.version >= SKIP_ASSIGNMENT {

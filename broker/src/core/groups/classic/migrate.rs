@@ -61,6 +61,7 @@ impl ClassicGroup {
         for id in group.member_ids() {
             group.begin_session(&id, shared, now);
         }
+        group.store();
         group
     }
 }

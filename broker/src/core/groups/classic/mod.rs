@@ -21,6 +21,7 @@
 //! | `rebalance.rs` | from one generation to the next |
 //! | `sync.rs` | SyncGroup |
 //! | `offsets.rs` | who may commit offsets, and how long they last |
+//! | `stored.rs` | what outlasts its coordinator |
 //! | `migrate.rs` | how it becomes a consumer group, and how one becomes it |
 //! | `describe.rs` | what operators see of it |
 //! | `stay.rs` | Heartbeat, LeaveGroup, and what happens to those who send neither |
@@ -34,6 +35,7 @@ mod migrate;
 mod offsets;
 mod rebalance;
 mod stay;
+mod stored;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -49,6 +51,7 @@ use milena_protocol::{ErrorCode, Str};
 pub(super) use self::join::{answer_join_now, refuse_join};
 use self::member::Member;
 use self::rebalance::InitialDelay;
+use self::stored::Stored;
 pub(super) use self::sync::refuse_sync;
 
 /// The protocol type of groups of consumers.
@@ -92,6 +95,8 @@ pub(super) struct ClassicGroup {
     initial_delay: Option<InitialDelay>,
     /// Whether somebody has joined since it was last put off.
     new_member_added: bool,
+    /// What another coordinator would find of the group.
+    stored: Stored,
     /// What the members of a consumer group subscribe to, where it can be read.
     subscribed_topics: Option<BTreeSet<Str>>,
 }
@@ -113,6 +118,7 @@ impl ClassicGroup {
             pending_sync: BTreeSet::new(),
             initial_delay: None,
             new_member_added: false,
+            stored: Stored::new(now),
             subscribed_topics: None,
         }
     }

@@ -90,6 +90,7 @@ impl ClassicGroup {
         }
         if self.members.is_empty() {
             self.begin_generation(State::Empty, now);
+            self.store();
         } else if self.elect_leader_that_joined() {
             self.begin_generation(State::CompletingRebalance, now);
             for id in self.member_ids() {

@@ -86,6 +86,7 @@ impl ClassicGroup {
             self.answer_sync(&id, ErrorCode::NONE, shared, context.now);
         }
         self.enter(State::Stable, context.now);
+        self.store();
     }
 }
 

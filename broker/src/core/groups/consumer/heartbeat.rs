@@ -13,6 +13,7 @@ use super::topics::compile;
 use super::{ConsumerGroup, Refusal};
 use crate::core::catalog::Catalog;
 use crate::core::groups::assignors;
+use crate::core::groups::settings::MAX_MEMBERS;
 use crate::core::groups::shared::Shared;
 use crate::core::groups::timers::{Timer, millis};
 use crate::core::requests::Context;
@@ -130,7 +131,9 @@ impl ConsumerGroup {
 
     /// `group.consumer.max.size`.
     pub(super) fn check_room(&self, id: &str, max_size: i32) -> Result<(), Refusal> {
-        if self.members.contains_key(id) || self.members.len() < usize::try_from(max_size).unwrap_or(0) {
+        if self.members.contains_key(id)
+            || self.members.len() < usize::try_from(max_size).unwrap_or(0).min(MAX_MEMBERS)
+        {
             return Ok(());
         }
         let message = format!("group {} has {max_size} members, and takes no more", self.id);

@@ -2,15 +2,17 @@
 
 use milena_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 
+use std::time::Instant;
+
 use milena_protocol::messages::leave_group::MemberIdentity;
 use milena_protocol::{ErrorCode, Str};
 
-use super::member::{Epochs, LEFT_FOR_NOW};
+use super::member::{Epochs, LEFT_FOR_NOW, MemberState};
 use super::migrate::Downgrade;
 use super::{ConsumerGroup, Refusal};
 use crate::core::catalog::Catalog;
 use crate::core::groups::shared::Shared;
-use crate::core::groups::timers::Timer;
+use crate::core::groups::timers::{Timer, millis};
 
 impl ConsumerGroup {
     /// A member leaves, for good or, a static one, for now.
@@ -91,6 +93,25 @@ impl ConsumerGroup {
     pub(super) fn stop_timers(&self, id: &Str, shared: &mut Shared) {
         for timer in [Timer::Session, Timer::Rebalance, Timer::MemberJoin, Timer::MemberSync] {
             shared.timers.stop(&self.id, timer(id.clone()));
+        }
+    }
+
+    pub(in crate::core::groups) fn knows(&self, member_id: &str) -> bool {
+        self.members.contains_key(member_id)
+    }
+
+    /// Another broker coordinates the group from now on. It finds everything in the log; only timers begin anew
+    /// (`GroupMetadataManager.onLoaded`).
+    pub(in crate::core::groups) fn coordinator_moved(&mut self, shared: &mut Shared, now: Instant) {
+        self.seen = None;
+        let session = now + millis(shared.settings.group_consumer_session_timeout_ms);
+        for member in self.members.values() {
+            self.stop_timers(&member.id, shared);
+            shared.timers.set(&self.id, Timer::Session(member.id.clone()), session);
+            if member.state == MemberState::UnrevokedPartitions {
+                let end = now + millis(member.rebalance_timeout_ms);
+                shared.timers.set(&self.id, Timer::Rebalance(member.id.clone()), end);
+            }
         }
     }
 

@@ -207,6 +207,9 @@ impl Groups {
                     ErrorCode::ILLEGAL_GENERATION
                 });
             }
+            if !self.has_room_for(group_id) {
+                return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+            }
             self.make_classic_group(group_id, context.now);
         }
         let Some(group) = self.groups.get_mut(group_id) else { return Err(ErrorCode::UNKNOWN_SERVER_ERROR) };

@@ -159,3 +159,32 @@ fn a_group_is_described_with_what_members_have_and_are_to_have() {
     let target = &b.target_assignment.topic_partitions[0];
     assert_eq!((target.topic_id, &target.topic_name[..], &target.partitions[..]), (topic, "t", &[1][..]));
 }
+
+#[test]
+fn a_group_goes_on_with_another_coordinator() {
+    let mut bench = Bench::new();
+    bench.topic("t", 2);
+    let (mut first, mut second) = (Consumer::new("a"), Consumer::new("b"));
+    first.join(&mut bench, &["t"]);
+    bench.pass(1_000);
+    second.join(&mut bench, &["t"]);
+    let mut silent = first.request();
+    silent.topic_partitions = None;
+    bench.now(silent); // it is told to give up one partition
+    bench.pass(40_000);
+    second.beat(&mut bench);
+    bench.groups.coordinator_moved(|_| true, bench.now);
+    bench.pass(40_000);
+    assert_eq!(
+        first.beat(&mut bench).error_code,
+        ErrorCode::NONE,
+        "session and rebalance timeout have begun anew"
+    );
+    second.beat(&mut bench);
+    bench.pass(20_000);
+    assert_eq!(
+        first.beat(&mut bench).error_code,
+        ErrorCode::UNKNOWN_MEMBER_ID,
+        "it has given up nothing in 60 s"
+    );
+}
