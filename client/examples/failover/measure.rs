@@ -98,6 +98,14 @@ impl Measure {
         table
     }
 
+    /// The longest that a record was on its way to a consumer, of all times that this happened.
+    pub fn longest_way_of(&self, what: &str, consumer: &str) -> i64 {
+        let windows = self.happened.windows(2).filter(|window| window[0].0 == what);
+        let ways =
+            windows.map(|window| self.longest_way(&self.delivered[consumer], window[0].1, window[1].1));
+        ways.max().unwrap_or(0)
+    }
+
     /// The longest time from the acknowledgement of a record to its delivery.
     fn longest_way(&self, delivered: &BTreeMap<Place, i64>, from: i64, to: i64) -> i64 {
         let acknowledged = self.acknowledged.iter().filter(|(_, at)| (from..to).contains(at));

@@ -19,22 +19,24 @@ mod brokers;
 #[path = "../common/heard.rs"]
 mod heard;
 mod ledger;
+mod lookups;
 mod members;
 #[path = "../common/processes.rs"]
 mod processes;
+mod report;
+mod rng;
 #[path = "../common/terminated.rs"]
 mod terminated;
 #[path = "../common/verifiable_consumer.rs"]
 mod verifiable_consumer;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use milena_client::{Admin, Config, OffsetSpec, Offsets, TopicPartition};
+use milena_client::{Admin, Config, Offsets};
 use milena_testdata::{Kafka, Process, Version};
 use tokio::runtime::Runtime;
 
@@ -43,6 +45,7 @@ use heard::Heard;
 use ledger::Ledger;
 use members::Members;
 use processes::Starter;
+use rng::Rng;
 
 const TOPIC: &str = "soak";
 const GROUP: &str = "soak";
@@ -195,7 +198,7 @@ impl Soak {
             starter,
             keep_logs: args.keep_logs,
             heard,
-            looked_up: look_up(Admin::new(admin.clone())?, runtime),
+            looked_up: lookups::look_up(Admin::new(admin.clone())?, runtime),
             admin,
             ledger: Ledger::default(),
             started: now,
@@ -272,26 +275,6 @@ impl Soak {
         Ok(())
     }
 
-    fn tell(&self) {
-        let Ledger { counts, .. } = &self.ledger;
-        println!(
-            "{:4} s: {} records acknowledged, {} read, {} again; {} members, {} started, {} closed, {} killed; {} brokers \
-             restarted, {} killed; longest wait {} ms; {} problems",
-            self.started.elapsed().as_secs(),
-            self.ledger.acknowledged(),
-            self.ledger.read_count(),
-            counts.duplicates,
-            self.members.len(),
-            self.members.started,
-            self.members.closed,
-            self.members.killed,
-            self.restarted,
-            self.killed,
-            counts.wait,
-            self.ledger.problems(),
-        );
-    }
-
     /// Lets everything come to its end, and says how it went.
     fn end(mut self, runtime: &Runtime) -> Result<ExitCode, Box<dyn Error>> {
         self.look_until("a broker is not back", |soak| Ok(!soak.brokers.is_busy()?))?;
@@ -305,7 +288,7 @@ impl Soak {
         // The group's offsets, now that nobody commits any more.
         let lookups = self.ledger.counts.lookups;
         self.look_until("offsets are not known", |soak| Ok(soak.ledger.counts.lookups > lookups + 1))?;
-        let ends = runtime.block_on(ends(Admin::new(self.admin.clone())?))?;
+        let ends = runtime.block_on(lookups::ends(Admin::new(self.admin.clone())?))?;
         if *self.ledger.committed() != ends {
             let problem = format!("committed is {:?}, and the ends are {ends:?}", self.ledger.committed());
             self.ledger.problem(problem);
@@ -344,81 +327,5 @@ impl Soak {
             self.look()?;
         }
         Ok(())
-    }
-
-    fn table(&self, missing: usize) {
-        let (ledger, members) = (&self.ledger, &self.members);
-        let counts = &ledger.counts;
-        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let lines = [
-            ("seconds", count(self.started.elapsed().as_secs())),
-            ("records acknowledged", number(ledger.acknowledged())),
-            ("records read", number(ledger.read_count())),
-            ("records read again", count(counts.duplicates)),
-            ("records acknowledged and never read", number(missing)),
-            ("members started", number(members.started)),
-            ("members closed", number(members.closed)),
-            ("members killed", number(members.killed)),
-            ("brokers restarted in an orderly way", number(self.restarted)),
-            ("brokers killed and started", number(self.killed)),
-            ("assignments that members got", count(counts.assignments)),
-            ("revocations and losses that members had", count(counts.revocations)),
-            ("commits after polls", count(counts.commits)),
-            ("commits that failed", count(counts.failed_commits)),
-            ("lookups of the group's offsets", count(counts.lookups)),
-            ("longest time without any delivery, in ms", counts.silence),
-            ("longest wait of an acknowledged record, in ms", counts.wait),
-            ("problems", number(ledger.problems())),
-        ];
-        for (what, count) in lines {
-            println!("{what:48} {count:>9}");
-        }
-    }
-}
-
-/// Looks up what the group has committed, again and again.
-fn look_up(mut admin: Admin, runtime: &Runtime) -> Receiver<Offsets> {
-    let (sender, offsets) = mpsc::channel();
-    runtime.spawn(async move {
-        loop {
-            // While a coordinator moves there may be no answer, and there will be one later.
-            if let Ok(offsets) = admin.group_offsets(GROUP).await
-                && sender.send(offsets).is_err()
-            {
-                return;
-            }
-            tokio::time::sleep(LOOK_UP_EVERY).await;
-        }
-    });
-    offsets
-}
-
-/// The end of each partition.
-async fn ends(mut admin: Admin) -> Result<BTreeMap<i32, i64>, Box<dyn Error>> {
-    let partitions = admin.partitions_for(TOPIC).await?;
-    let asked =
-        partitions.into_iter().map(|partition| (TopicPartition::new(TOPIC, partition), OffsetSpec::Latest));
-    let mut ends = BTreeMap::new();
-    for (partition, end) in admin.list_offsets(asked).await? {
-        ends.insert(partition.partition, end?.unwrap_or(-1));
-    }
-    Ok(ends)
-}
-
-/// Random numbers from a seed (SplitMix64).
-struct Rng(u64);
-
-impl Rng {
-    fn between(&mut self, first: u64, last: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        first + (z ^ (z >> 31)) % (last - first + 1)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.between(0, end as u64 - 1)).unwrap_or(0)
     }
 }
