@@ -14,6 +14,21 @@
 //!   failed, a consumer that is not polled, a position that was reset. Info: the group's coordinator, joining, partitions that come and go. Debug:
 //!   connections made and closed when idle, and what a broker is asked again.
 //! - [`core`] is the consumer without a clock and without sockets, for those who run it on a loop of their own.
+//!
+//! # Where it differs from Java's consumer, on purpose
+//! - Where `latest` or `by_duration` lets a group begin in a partition is committed at once, also without
+//!   `enable.auto.commit`: what comes while nobody reads is there at the next start.
+//! - Records that `max.poll.records` leaves for the next poll are neither fetched nor decompressed again.
+//! - What is prefetched, decompressed bytes included, stays within one budget for the whole consumer
+//!   ([`Config::buffer_bytes`]), however many partitions there are.
+//! - A key or value that cannot be deserialized is an error of its record alone; reading goes on behind it.
+//! - A broken batch is an error once, which tells where to seek to leave it out.
+//! - A topic that was deleted and made again is read from its start, whatever the reset policy says: all of it is new.
+//! - Under the cooperative protocol what was read during a rebalance is committed before it moves.
+//! - The commit before a rebalance does not wait for topics that were deleted.
+//! - `unsubscribe` commits, where `enable.auto.commit` is on.
+//! - A property that is not known is an error, with the nearest name that is; Java's consumer warns.
+//! - All futures can be dropped at any point. A rebalance listener that was interrupted so goes on with the next poll.
 
 pub mod core;
 pub mod deserialize;
