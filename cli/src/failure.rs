@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use milena_client::Error;
+use milena_protocol::ErrorCode;
 
 /// What is printed, after `milena: `, before the command ends with exit code 1.
 pub enum Failure {
@@ -22,6 +23,16 @@ impl Failure {
     /// A failure that its cause describes.
     pub fn of(cause: impl fmt::Display) -> Self {
         Failure::Other(cause.to_string())
+    }
+
+    /// What a cluster says about a group, with what can be done.
+    pub fn of_group(group: &str, error: Error) -> Self {
+        match error {
+            Error::Broker { code: ErrorCode::GROUP_ID_NOT_FOUND, .. } => Failure::Other(format!(
+                "there is no group {group}; `milena groups list` prints those that there are"
+            )),
+            error => error.into(),
+        }
     }
 }
 

@@ -4,8 +4,7 @@ mod reset;
 
 use std::io::{self, Write};
 
-use milena_client::{Error, GroupDescription, TopicPartition};
-use milena_protocol::ErrorCode;
+use milena_client::{GroupDescription, TopicPartition};
 use serde_json::json;
 
 use crate::brokers::{BrokerArgs, block_on};
@@ -79,16 +78,6 @@ pub fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// An error about a group, with what can be done.
-pub fn failure(group: &str, error: Error) -> Failure {
-    match error {
-        Error::Broker { code: ErrorCode::GROUP_ID_NOT_FOUND, .. } => Failure::Other(format!(
-            "there is no group {group}; `milena groups list` prints those that there are"
-        )),
-        error => error.into(),
-    }
-}
-
 async fn list(args: ListArgs) -> Result<(), Failure> {
     let groups = args.brokers.admin()?.list_groups().await?;
     let mut out = io::stdout().lock();
@@ -132,7 +121,8 @@ async fn describe(args: DescribeArgs) -> Result<(), Failure> {
     }
     let mut out = io::stdout().lock();
     for (n, group) in groups.iter().enumerate() {
-        let sample = Sample::take(&mut admin, group).await.map_err(|error| failure(group, error))?;
+        let sample =
+            Sample::take(&mut admin, group).await.map_err(|error| Failure::of_group(group, error))?;
         match (args.members, args.json) {
             (false, false) => offsets(&sample, &mut out, n > 0)?,
             (false, true) => sample.json().try_for_each(|partition| writeln!(out, "{partition}"))?,
@@ -229,7 +219,7 @@ fn by_topic<'p>(partitions: impl Iterator<Item = &'p TopicPartition>) -> String 
 async fn delete(args: DeleteArgs) -> Result<(), Failure> {
     let mut admin = args.brokers.admin()?;
     for group in &args.groups {
-        admin.delete_group(group).await.map_err(|error| failure(group, error))?;
+        admin.delete_group(group).await.map_err(|error| Failure::of_group(group, error))?;
     }
     Ok(())
 }

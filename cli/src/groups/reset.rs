@@ -8,7 +8,6 @@ use clap::ArgGroup;
 use milena_client::{Admin, Error, OffsetAndMetadata, OffsetSpec, Offsets, TopicPartition};
 use milena_protocol::ErrorCode;
 
-use super::failure;
 use crate::brokers::BrokerArgs;
 use crate::failure::Failure;
 use crate::table::{Table, or_dash};
@@ -112,7 +111,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         admin
             .alter_group_offsets(&args.group, &offsets)
             .await
-            .map_err(|error| failure(&args.group, error))?;
+            .map_err(|error| Failure::of_group(&args.group, error))?;
     }
     print(&committed, &new)?;
     if !args.execute {

@@ -53,8 +53,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn once(args: &Args, admin: &mut Admin) -> Result<(), Failure> {
-    let sample =
-        Sample::take(admin, &args.group).await.map_err(|e| crate::groups::failure(&args.group, e))?;
+    let sample = Sample::take(admin, &args.group).await.map_err(|e| Failure::of_group(&args.group, e))?;
     let mut out = io::stdout().lock();
     if args.json {
         sample.json().try_for_each(|partition| writeln!(out, "{partition}"))?;
@@ -86,7 +85,7 @@ async fn watch(args: &Args, admin: &mut Admin) -> Result<(), Failure> {
             }
             // What may pass is told, and looked at again; but not before it has worked once.
             Err(error) if error.is_retriable() && !is_first => screen.trouble(&error.to_string())?,
-            Err(error) => return Err(crate::groups::failure(&args.group, error)),
+            Err(error) => return Err(Failure::of_group(&args.group, error)),
         }
         is_first = false;
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use milena_protocol::{Api, Request, Response, Str};
 
+pub use super::call_id::CallId;
 use super::completed_fetch::{CompletedFetch, Consumed};
 use super::connection::ConnectionId;
 use super::fetch_report::{FetchNotice, Place};
@@ -112,10 +113,6 @@ impl Action {
         }
     }
 }
-
-/// A call of the application that waits for its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallId(pub u64);
 
 /// An offset to commit, and what to keep with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

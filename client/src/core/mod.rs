@@ -19,6 +19,7 @@ pub mod wall_clock;
 pub(crate) mod wire_millis;
 
 pub(crate) mod backoff;
+mod call_id;
 mod classic_membership;
 pub(crate) mod commits;
 mod committed;

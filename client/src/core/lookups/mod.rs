@@ -21,8 +21,8 @@ use milena_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use milena_protocol::{Api, ErrorCode, Str};
 
 use super::backoff::Backoff;
+use super::call_id::CallId;
 use super::fetch_settings::IsolationLevel;
-use super::io::CallId;
 use super::metadata::Metadata;
 use super::partition_info::{Nodes, PartitionInfo, partitions};
 use super::rng::Rng;
