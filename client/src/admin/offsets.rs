@@ -12,7 +12,7 @@ use super::Admin;
 use super::cluster::{refused, unpaired};
 use crate::core::commits;
 use crate::core::io::{OffsetAndMetadata, Offsets};
-use crate::core::membership::Generation;
+use crate::core::member::Generation;
 use crate::core::topic_partition::TopicPartition;
 use crate::core::wire_millis::wire_millis;
 use crate::error::Error;

@@ -30,8 +30,8 @@ use milena_protocol::messages::{
 use milena_protocol::{ErrorCode, Str};
 
 use super::assignors::{Assignor, ClusterTopics, Member, RebalanceProtocol};
+use super::member::{Change, Generation, MemberSettings, Next};
 use super::member_data;
-use super::membership::{Change, Generation, MemberSettings, Next};
 use super::subscription::Subscription;
 use super::topic_partition::TopicPartition;
 use super::wire_millis::wire_millis;

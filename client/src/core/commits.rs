@@ -12,7 +12,7 @@ use milena_protocol::{ErrorCode, Str};
 
 use super::backoff::Backoff;
 use super::io::{CallId, Offsets};
-use super::membership::Generation;
+use super::member::Generation;
 use super::rng::Rng;
 
 /// The newest version that names topics by name.

@@ -14,7 +14,7 @@ use milena_protocol::{ErrorCode, Str};
 
 use super::backoff::Backoff;
 use super::io::{CallId, OffsetAndMetadata};
-use super::membership::Generation;
+use super::member::Generation;
 use super::rng::Rng;
 use super::topic_partition::TopicPartition;
 

@@ -31,7 +31,7 @@ use milena_protocol::messages::consumer_group_heartbeat::{Assignment, TopicParti
 use milena_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use milena_protocol::{ErrorCode, Str, Uuid};
 
-use super::membership::{Change, Generation, MemberSettings, Next};
+use super::member::{Change, Generation, MemberSettings, Next};
 use super::rng::Rng;
 use super::topic_partition::TopicPartition;
 use super::wire_millis::wire_millis;

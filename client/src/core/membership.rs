@@ -4,72 +4,15 @@
 //! partitions. Under the consumer one (KIP-848) the coordinator tells each member by itself
 //! what it is to have. Which one a consumer follows is its `group.protocol`.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use milena_protocol::{ErrorCode, Str};
 
 use super::classic_membership::ClassicMembership;
 use super::consumer_membership::ConsumerMembership;
-use super::topic_partition::TopicPartition;
-use crate::Error;
+use super::member::{Generation, MemberSettings};
 
-/// Who this member is, by Kafka's names.
-#[derive(Clone, Debug)]
-pub struct MemberSettings {
-    /// `group.id`.
-    pub group_id: Str,
-    /// `group.instance.id`, for a static member.
-    pub group_instance_id: Option<Str>,
-    /// `client.rack`; empty where it is not said.
-    pub client_rack: Str,
-    /// `max.poll.interval.ms`, which is also how long the group waits for its members.
-    pub rebalance_timeout: Duration,
-}
-
-/// Under which number and name this consumer is known to the coordinator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Generation {
-    /// Classic: counts the rebalances of the group; -1 outside. Consumer protocol: the member epoch, which counts what
-    /// the coordinator has told this member; 0 outside.
-    pub id: i32,
-    /// Classic: given by the coordinator, empty before. Consumer protocol: the member's own.
-    pub member_id: Str,
-}
-
-impl Default for Generation {
-    fn default() -> Self {
-        Generation { id: -1, member_id: Str::default() }
-    }
-}
-
-/// What comes after an answer.
-#[derive(Debug, PartialEq)]
-pub(super) enum Next {
-    /// Whatever the state says.
-    GoOn,
-    /// The coordinator is another one.
-    FindCoordinator,
-    /// The application has to know.
-    Fail(Error),
-}
-
-/// What a new assignment changes.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) assigned: BTreeSet<TopicPartition>,
-    pub(super) added: Vec<TopicPartition>,
-    pub(super) revoked: Vec<TopicPartition>,
-}
-
-impl Change {
-    pub(super) fn new(owned: &BTreeSet<TopicPartition>, assigned: BTreeSet<TopicPartition>) -> Self {
-        let added = assigned.difference(owned).cloned().collect();
-        let revoked = owned.difference(&assigned).cloned().collect();
-        Change { assigned, added, revoked }
-    }
-}
-
+/// Under one protocol or the other.
 #[derive(Debug)]
 pub(super) enum Membership {
     Classic(ClassicMembership),

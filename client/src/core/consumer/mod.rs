@@ -33,7 +33,7 @@ use milena_protocol::{Api, RequestBody, Str};
 use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId};
 use super::lookups::{LookupToken, Lookups};
-use super::membership::Generation;
+use super::member::Generation;
 use super::metadata::{Address, Metadata};
 use super::network::{Network, Peer};
 use super::report::Report;

@@ -12,7 +12,7 @@ use crate::core::committed;
 use crate::core::connection::Lost;
 use crate::core::fetching::Place;
 use crate::core::io::{Action, Answer, OffsetAndMetadata, Offsets, Update};
-use crate::core::membership::Generation;
+use crate::core::member::Generation;
 use crate::core::topic_partition::TopicPartition;
 
 type Answered = Result<(i16, ResponseBody), Lost>;

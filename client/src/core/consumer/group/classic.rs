@@ -9,7 +9,8 @@ use super::handover::Then;
 use crate::Error;
 use crate::core::classic_membership::ClassicMembership;
 use crate::core::consumer::{Core, Tag};
-use crate::core::membership::{Generation, Membership};
+use crate::core::member::Generation;
+use crate::core::membership::Membership;
 use crate::core::network::Peer;
 
 impl Core {

@@ -11,7 +11,8 @@ use super::handover::Then;
 use crate::Error;
 use crate::core::consumer::{Core, Tag};
 use crate::core::consumer_membership::ConsumerMembership;
-use crate::core::membership::{Membership, Next};
+use crate::core::member::Next;
+use crate::core::membership::Membership;
 
 /// The first version that can carry a pattern for the broker to evaluate.
 const PATTERNS: i16 = 1;

@@ -15,7 +15,8 @@ use std::time::Instant;
 use crate::core::commits::{Commit, Why};
 use crate::core::consumer::Core;
 use crate::core::io::{Action, Rebalance, RebalanceId, RebalanceKind, Update};
-use crate::core::membership::{Change, Membership};
+use crate::core::member::Change;
+use crate::core::membership::Membership;
 use crate::core::topic_partition::TopicPartition;
 
 /// What changes hands, and how far that is.
