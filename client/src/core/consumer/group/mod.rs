@@ -209,13 +209,22 @@ impl Core {
         }
     }
 
+    /// Whether heartbeats go on: while the consumer is being closed too, until all is handed over.
+    fn has_heartbeats(&self) -> bool {
+        let needs_heartbeat = self.group.as_ref().is_some_and(|group| group.membership.needs_heartbeat());
+        let is_leaving =
+            self.closing.as_ref().is_some_and(|closing| closing.handed_over || closing.call.is_none());
+        needs_heartbeat && !is_leaving
+    }
+
     /// Heartbeats, and what follows from their clocks. Does not depend on polls.
     pub(super) fn keep_membership(&mut self, now: Instant) {
-        let Some(group) = &mut self.group else { return };
-        if self.closing.is_some() || !group.membership.needs_heartbeat() {
+        if !self.has_heartbeats() {
             return;
         }
-        if self.polling.is_some() && self.telling.is_none() {
+        let Some(group) = &mut self.group else { return };
+        let is_at_it = self.polling.is_some() && self.telling.is_none();
+        if is_at_it || self.closing.is_some() {
             group.heartbeat.polled(now);
         }
         if group.heartbeat.is_poll_overdue(now) {
@@ -245,8 +254,7 @@ impl Core {
     pub(super) fn group_deadline(&self, now: Instant) -> Option<Instant> {
         let group = self.group.as_ref()?;
         let is_polling = self.polling.is_some();
-        let heartbeat = (group.membership.needs_heartbeat() && self.closing.is_none())
-            .then(|| group.heartbeat.deadlines());
+        let heartbeat = self.has_heartbeats().then(|| group.heartbeat.deadlines());
         let deadlines = [
             group.coordinator.deadline(now).filter(|_| self.needs_coordinator()),
             group.membership.deadline(now),

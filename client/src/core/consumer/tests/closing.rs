@@ -6,9 +6,9 @@ use milena_protocol::messages::{JoinGroupResponse, LeaveGroupResponse};
 use milena_protocol::{Api, ErrorCode, RequestBody};
 
 use super::sim::{Sim, config, coordinator, heartbeat, refused_commit};
-use crate::Error;
 use crate::core::io::{Answer, Event};
 use crate::core::test_support::T;
+use crate::{Error, GroupProtocol};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -157,4 +157,18 @@ fn closing_without_having_reached_anybody_ends_at_once() {
     sim.poll(SECOND).unwrap();
     sim.close(30 * SECOND);
     assert!(sim.is_finished);
+}
+
+#[test]
+fn t10_heartbeats_go_on_while_the_listener_is_told_for_the_last_time() {
+    for protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
+        let mut sim = Sim::joined(config().group_protocol(protocol));
+        sim.has_quick_listener = false;
+        sim.close(30 * SECOND);
+        sim.pass(16 * SECOND);
+        let sent = |sim: &Sim| sim.times(Api::Heartbeat).len() + sim.times(Api::ConsumerGroupHeartbeat).len();
+        assert_eq!(sent(&sim), if protocol == GroupProtocol::Classic { 5 } else { 3 });
+        sim.acknowledge();
+        sim.pass_until_finished(SECOND);
+    }
 }
