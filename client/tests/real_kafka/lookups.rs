@@ -122,8 +122,8 @@ async fn topics_are_listed_with_their_partitions() {
 async fn a_lookup_of_nothing_that_is_there_fails_in_time() {
     let kafka = shared_kafka();
     let config = Config::new(&kafka.bootstrap()).unwrap().allow_auto_create_topics(false);
-    let mut consumer = Consumer::new(config.default_api_timeout(std::time::Duration::from_secs(10))).unwrap();
-    let nowhere = consumer.end_offsets(partitions("nowhere", 1)).await;
+    let mut consumer = Consumer::new(config.default_api_timeout(std::time::Duration::from_secs(2))).unwrap();
+    let nowhere = consumer.end_offsets(partitions("looked-for-in-vain", 1)).await;
     assert!(matches!(nowhere, Err(Error::Timeout { doing: "looking up offsets", .. })), "{nowhere:?}");
 }
 
