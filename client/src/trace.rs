@@ -78,6 +78,9 @@ impl Trace {
             }
             Update::CommitFailed(error) => event!(warn, self, %error, "a commit failed"),
             Update::Notice(notice) => self.notice(notice),
+            Update::Shed(partitions) => {
+                event!(debug, self, partitions = list(partitions), "paused partitions make room for others");
+            }
             Update::Fetched(_)
             | Update::Withheld(_)
             | Update::Assignment { .. }

@@ -47,6 +47,9 @@ use value::{
 /// Where to start without a committed offset (`auto.offset.reset`).
 pub type OffsetReset = ResetPolicy;
 
+/// The default of [`Config::buffer_bytes`].
+pub(crate) const BUFFER_BYTES: usize = 64 << 20;
+
 macro_rules! properties {
     ($($(#[doc = $about:literal])+ $field:ident $name:literal: $kind:ty as $type:ty = $default:tt;)*) => {
         /// The configuration of a consumer. Each method is a property of Kafka's consumer, with the dots as underscores;
@@ -54,6 +57,7 @@ macro_rules! properties {
         #[derive(Clone, Debug)]
         pub struct Config {
             pub(crate) bootstrap_servers: Vec<Address>,
+            pub(crate) buffer_bytes: usize,
             /// What was set, whatever the value.
             explicit: BTreeSet<&'static str>,
             $(pub(crate) $field: $type,)*
@@ -63,6 +67,7 @@ macro_rules! properties {
             fn with_defaults(bootstrap_servers: Vec<Address>) -> Self {
                 Config {
                     bootstrap_servers,
+                    buffer_bytes: BUFFER_BYTES,
                     explicit: BTreeSet::new(),
                     $($field: <$kind>::unset($default).expect(concat!("the default of ", $name)),)*
                 }
@@ -251,6 +256,21 @@ impl Config {
         properties.into_iter().try_for_each(|(name, value)| config.set(name, value))?;
         config.check()?;
         Ok(config)
+    }
+
+    /// How many bytes of records the consumer holds at most, those included that brokers were asked for and those that
+    /// records were decompressed to, of which a quarter is left for the latter. Default 64 MiB. (milena's own: Kafka's consumer
+    /// has no such limit.)
+    ///
+    /// It holds for all partitions and brokers together, however slow the application is. What cannot be split may go
+    /// beyond it: the batch that is being decompressed, and where a single batch is larger than what a broker was asked for,
+    /// that batch. Less than some megabytes for each broker makes reading slower.
+    ///
+    /// Partitions that are paused keep what has come for them, as long as that leaves room for others. Where it is more than a
+    /// quarter and others lack room, it is thrown away, and fetched again when they are resumed.
+    pub fn buffer_bytes(mut self, bytes: usize) -> Self {
+        self.buffer_bytes = bytes;
+        self
     }
 
     fn is_set(&self, name: &str) -> bool {

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::{Config, ConfigError};
 use crate::core::connection::ConnectionSettings;
+use crate::core::fetch_budget::DECODED_PART;
 use crate::core::fetch_settings::FetchSettings;
 use crate::core::lookups::LookupSettings;
 use crate::core::metadata::MetadataSettings;
+use crate::delivery::DeliverySettings;
 use crate::driver::SocketSettings;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
@@ -101,7 +103,16 @@ impl Config {
             retry_backoff: self.retry_backoff,
             retry_backoff_max: self.retry_backoff_max,
             request_timeout: self.request_timeout,
-            ..FetchSettings::default()
+            buffer_bytes: self.buffer_bytes,
+        }
+    }
+
+    pub(crate) fn delivery_settings(&self) -> DeliverySettings {
+        DeliverySettings {
+            isolation_level: self.isolation_level,
+            check_crcs: self.check_crcs,
+            decoded_bytes: self.buffer_bytes / DECODED_PART,
+            ..DeliverySettings::default()
         }
     }
 

@@ -212,8 +212,8 @@ async fn run(
 ) {
     while let Some(message) = messages.recv().await {
         match message {
-            Message::Consumed(consumed) => {
-                let consumed = consumed.into_iter().map(|c| (c.partition, c.offset));
+            Message::Delivered(delivered) => {
+                let consumed = delivered.consumed.into_iter().map(|c| (c.partition, c.offset));
                 shared.lock().unwrap().consumed.extend(consumed);
             }
             Message::Abandoned => return,

@@ -102,11 +102,11 @@ impl Consumer {
                 }
             }
         }
-        let consumed = self.delivery.take_consumed();
-        let reached = consumed.iter().map(|consumed| (consumed.partition.clone(), consumed.offset)).collect();
-        if !consumed.is_empty() {
-            self.handle.calls.consumed(consumed);
-        }
+        self.delivery.take_back();
+        let delivered = self.delivery.take_delivered();
+        let reached = delivered.consumed.iter().map(|consumed| (consumed.partition.clone(), consumed.offset));
+        let reached = reached.collect();
+        self.tell(delivered);
         Ok((runs, reached))
     }
 

@@ -101,8 +101,8 @@ impl ConsumerHandle {
         self.calls.call(Command::SeekToEnd(partitions, end)).await.map(drop)
     }
 
-    /// Returns no records of these partitions until they are [resumed](Self::resume). What has been fetched of them
-    /// is kept.
+    /// Returns no records of these partitions until they are [resumed](Self::resume). What has been fetched of them is kept
+    /// as long as others do not need the room: see [`buffer_bytes`](crate::Config::buffer_bytes).
     pub async fn pause(&self, partitions: impl IntoIterator<Item = TopicPartition>) -> Result<(), Error> {
         self.calls.call(Command::Pause(partitions.into_iter().collect(), true)).await.map(drop)
     }

@@ -21,10 +21,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use milena_protocol::Limits;
 
 use crate::config::Config;
+use crate::core::completed_fetch::Delivered;
 use crate::core::consumer::Core;
 use crate::core::io::{Answer, Command, Update};
 use crate::core::topic_partition::TopicPartition;
-use crate::delivery::{CorruptRecords, Delivery, DeliverySettings};
+use crate::delivery::{CorruptRecords, Delivery};
 use crate::driver::{self, Calls, Updates};
 use crate::error::Error;
 use crate::records::Records;
@@ -82,6 +83,7 @@ pub struct Consumer {
     listening: Listening,
     delivery: Delivery,
     trace: Trace,
+    told_decoded_bytes: usize,
     /// What was last said to be unreadable, of each partition.
     told_corrupt: BTreeMap<TopicPartition, CorruptRecords>,
     assignment: BTreeSet<TopicPartition>,
@@ -115,11 +117,6 @@ impl Consumer {
 
     /// On a core that runs already.
     fn over(calls: Calls, updates: Updates, config: &Config) -> Self {
-        let delivery = DeliverySettings {
-            isolation_level: config.isolation_level,
-            check_crcs: config.check_crcs,
-            ..DeliverySettings::default()
-        };
         Consumer {
             handle: ConsumerHandle {
                 calls,
@@ -128,8 +125,9 @@ impl Consumer {
             },
             updates,
             listening: Listening::default(),
-            delivery: Delivery::new(delivery),
+            delivery: Delivery::new(config.delivery_settings()),
             trace: Trace::new(config),
+            told_decoded_bytes: 0,
             told_corrupt: BTreeMap::new(),
             assignment: BTreeSet::new(),
             assignment_changes: 0,
@@ -213,9 +211,16 @@ impl Consumer {
     /// build on both.
     fn report(&mut self) {
         self.take_updates();
-        let consumed = self.delivery.take_consumed();
-        if !consumed.is_empty() {
-            self.handle.calls.consumed(consumed);
+        // Nobody can have them any more, so they need not take memory.
+        self.delivery.take_back();
+        let delivered = self.delivery.take_delivered();
+        self.tell(delivered);
+    }
+
+    fn tell(&mut self, delivered: Delivered) {
+        if !delivered.consumed.is_empty() || delivered.decoded_bytes != self.told_decoded_bytes {
+            self.told_decoded_bytes = delivered.decoded_bytes;
+            self.handle.calls.delivered(delivered);
         }
     }
 
@@ -275,6 +280,7 @@ impl Consumer {
                     self.paused.retain(|partition| !partitions.contains(partition));
                 }
             }
+            Update::Shed(partitions) => self.delivery.shed(&partitions),
             Update::Sought { partition, epoch } => self.delivery.forget(&partition, epoch),
             Update::Disconnected { address, reason, .. } => {
                 let address = format!("{}:{}", address.host, address.port);

@@ -43,8 +43,8 @@ impl Consumer {
         self.call(async |handle| handle.seek_to_end(partitions).await).await
     }
 
-    /// Returns no records of these partitions until they are [resumed](Self::resume). What has been fetched of them
-    /// is kept.
+    /// Returns no records of these partitions until they are [resumed](Self::resume). What has been fetched of them is kept
+    /// as long as others do not need the room: see [`buffer_bytes`](crate::Config::buffer_bytes).
     pub async fn pause(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) -> Result<(), Error> {
         self.call(async |handle| handle.pause(partitions).await).await
     }

@@ -50,3 +50,12 @@ pub struct Consumed {
     /// What came after that offset cannot be read and was thrown away: it has to be fetched again.
     pub refetch: bool,
 }
+
+/// What the application's side tells of what it got.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// How far the records of each partition were handed out, where that is news.
+    pub consumed: Vec<Consumed>,
+    /// The memory that records were decompressed into.
+    pub decoded_bytes: usize,
+}

@@ -1,9 +1,15 @@
 //! How many bytes of records the client holds, or has asked for.
 //!
 //! The records of a partition are a slice of their response's frame, so a frame stays in memory until all of its
-//! partitions are through. It counts as a whole until then.
+//! partitions are through. It counts as a whole until then. What records were decompressed to is held by the application's
+//! side, which tells how much it is; so that it may begin without asking, a part of the budget is left to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One part in so many is left for what records are decompressed to.
+pub(crate) const DECODED_PART: usize = 4;
+/// One part in so many may be held by partitions that are paused, when others need room.
+const PAUSED_PART: usize = 4;
 
 /// The bytes that are held and on their way.
 #[derive(Debug)]
@@ -11,6 +17,8 @@ pub(super) struct FetchBudget {
     limit: usize,
     held: usize,
     reserved: usize,
+    /// Decompressed, as far as the application's side has told.
+    decoded: usize,
     frames: BTreeMap<u64, Frame>,
     next_frame: u64,
 }
@@ -23,17 +31,35 @@ struct Frame {
 
 impl FetchBudget {
     pub(super) fn new(limit: usize) -> Self {
-        FetchBudget { limit, held: 0, reserved: 0, frames: BTreeMap::new(), next_frame: 0 }
+        FetchBudget { limit, held: 0, reserved: 0, decoded: 0, frames: BTreeMap::new(), next_frame: 0 }
     }
 
     /// Bytes that may still be asked for.
     pub(super) fn free(&self) -> usize {
-        self.limit.saturating_sub(self.held).saturating_sub(self.reserved)
+        let decoded = self.decoded.max(self.limit / DECODED_PART);
+        self.limit.saturating_sub(decoded).saturating_sub(self.held).saturating_sub(self.reserved)
     }
 
     /// Whether nothing is held and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
         self.held == 0 && self.reserved == 0
+    }
+
+    /// How much memory the application's side has decompressed into.
+    pub(super) fn set_decoded(&mut self, bytes: usize) {
+        self.decoded = bytes;
+    }
+
+    /// Whether partitions that are paused take too much, if these are the frames that they hold.
+    pub(super) fn is_too_much(&self, frames: &BTreeSet<u64>) -> bool {
+        let held = frames.iter().filter_map(|frame| self.frames.get(frame));
+        held.map(|frame| frame.bytes).sum::<usize>() > self.limit / PAUSED_PART
+    }
+
+    /// What is held and on its way, in bytes.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> usize {
+        self.held + self.reserved
     }
 
     /// A request went out that may bring so many bytes.
@@ -75,15 +101,32 @@ mod tests {
     fn a12_a_frame_counts_until_the_last_of_its_partitions_is_through() {
         let mut budget = FetchBudget::new(100);
         budget.reserve(30);
-        assert_eq!(budget.free(), 70);
+        assert_eq!(budget.free(), 45);
         budget.unreserve(30);
-        let frame = budget.hold(80, 2);
-        assert_eq!(budget.free(), 20);
+        let frame = budget.hold(70, 2);
+        assert_eq!(budget.free(), 5);
         budget.release(frame);
-        assert_eq!(budget.free(), 20);
+        assert_eq!(budget.free(), 5);
         budget.release(frame);
         assert!(budget.is_idle());
         budget.hold(500, 0);
         assert!(budget.is_idle());
+    }
+
+    #[test]
+    fn a12_what_was_decompressed_counts_from_where_it_is_more_than_its_part() {
+        let mut budget = FetchBudget::new(100);
+        for (decoded, free) in [(0, 75), (25, 75), (26, 74), (99, 1), (1_000, 0), (0, 75)] {
+            budget.set_decoded(decoded);
+            assert_eq!(budget.free(), free);
+        }
+    }
+
+    #[test]
+    fn a_frame_counts_once_however_many_paused_partitions_hold_it() {
+        let mut budget = FetchBudget::new(100);
+        let (small, large) = (budget.hold(20, 3), budget.hold(10, 1));
+        assert!(!budget.is_too_much(&[small].into()));
+        assert!(budget.is_too_much(&[small, large].into()));
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use milena_protocol::Str;
 
+use crate::config::BUFFER_BYTES;
+
 /// The fetch side's settings, by Kafka's names in snake_case; the defaults are those of Kafka 4.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchSettings {
@@ -27,8 +29,8 @@ pub struct FetchSettings {
     pub retry_backoff_max: Duration,
     /// `request.timeout.ms`: how long a broker may take over a request for offsets.
     pub request_timeout: Duration,
-    /// The most bytes of records that the client holds, those on their way included. (milena's own; Java has no such
-    /// limit.) Only a single batch that is larger can pass it.
+    /// The most bytes of records that the client holds, those on their way and what was decompressed included. (milena's
+    /// own; Java has no such limit.) Only single batches that are larger can pass it.
     pub buffer_bytes: usize,
 }
 
@@ -45,7 +47,7 @@ impl Default for FetchSettings {
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
             request_timeout: Duration::from_secs(30),
-            buffer_bytes: 64 << 20,
+            buffer_bytes: BUFFER_BYTES,
         }
     }
 }

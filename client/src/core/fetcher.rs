@@ -27,6 +27,8 @@ use super::wire_millis::wire_millis;
 const TOPIC_IDS: i16 = 13;
 /// The first version whose answer as a whole has a limit.
 const MAX_BYTES: i16 = 3;
+/// What records take in memory besides their bytes, for each partition of an answer.
+const BOOKKEEPING: usize = 512;
 /// It is not worth asking for less than this.
 const LEAST_SHARE: usize = 64 << 10;
 /// How many full answers of a partition are held: one that the application is at, and one to follow.
@@ -38,6 +40,10 @@ pub(super) struct Fetcher {
     nodes: BTreeMap<i32, Node>,
     budget: FetchBudget,
     completed: VecDeque<CompletedFetch>,
+    /// The broker that was asked last: the next one is asked first.
+    last_asked: Option<i32>,
+    /// Whether there was too little room to ask for more.
+    is_short: bool,
 }
 
 /// What there is to know about fetching from one broker.
@@ -72,21 +78,48 @@ impl Fetcher {
             nodes: BTreeMap::new(),
             budget: FetchBudget::new(settings.buffer_bytes),
             completed: VecDeque::new(),
+            last_asked: None,
+            is_short: false,
         }
     }
 
     /// The next records that nobody has taken and that still are of use.
     pub(super) fn take_completed(&mut self, positions: &Positions) -> Option<CompletedFetch> {
-        let is_current = |fetch: &CompletedFetch| {
-            let assigned = positions.get(&fetch.topic_partition());
-            assigned.is_some_and(|assigned| assigned.position_epoch == fetch.position_epoch)
-        };
-        std::iter::from_fn(|| self.completed.pop_front()).find(is_current)
+        std::iter::from_fn(|| self.completed.pop_front()).find(|fetch| is_current(fetch, positions))
     }
 
-    /// Frames that are no longer held.
-    pub(super) fn release(&mut self, frames: Vec<u64>) {
+    /// Frames that are no longer held. What nobody has taken of them is of no use any more.
+    pub(super) fn release(&mut self, frames: Vec<u64>, positions: &Positions) {
+        if frames.is_empty() {
+            return;
+        }
         frames.into_iter().for_each(|frame| self.budget.release(frame));
+        self.completed.retain(|fetch| is_current(fetch, positions));
+    }
+
+    /// How much memory the application's side has decompressed into.
+    pub(super) fn set_decoded(&mut self, bytes: usize) {
+        self.budget.set_decoded(bytes);
+    }
+
+    /// The paused partitions whose records are to go, because they take the room that others need.
+    pub(super) fn to_shed(&self, positions: &Positions) -> Vec<TopicPartition> {
+        if !self.is_short {
+            return Vec::new();
+        }
+        let paused = || positions.iter().filter(|(_, assigned)| assigned.paused);
+        let frames = paused().flat_map(|(_, assigned)| assigned.held_frames()).collect();
+        if !self.budget.is_too_much(&frames) {
+            return Vec::new();
+        }
+        let holding = paused().filter(|(_, assigned)| assigned.held_bytes() > 0);
+        holding.map(|(partition, _)| partition.clone()).collect()
+    }
+
+    /// What is held and on its way, in bytes.
+    #[cfg(test)]
+    pub(super) fn used_bytes(&self) -> usize {
+        self.budget.used()
     }
 
     /// The end of the first back-off of a broker.
@@ -105,11 +138,16 @@ impl Fetcher {
         let mut by_node = wanted(positions, metadata, now);
         by_node.retain(|id, _| self.nodes.get(id).is_none_or(|node| node.may_send(now)));
         let brokers = by_node.len();
-        for (node_id, mut wanted) in by_node {
+        self.is_short = false;
+        // Where there is room for one only, it is not always the same one.
+        let behind = self.last_asked.map_or(0, |last| last.saturating_add(1));
+        let first = by_node.split_off(&behind);
+        for (node_id, mut wanted) in first.into_iter().chain(by_node) {
             let settings = positions.settings();
             let share = (self.budget.free() / brokers).min(positive(settings.fetch_max_bytes));
             if share < LEAST_SHARE.min(positive(settings.max_partition_fetch_bytes)) && !self.budget.is_idle()
             {
+                self.is_short = true;
                 return None;
             }
             let Some(versions) = can_send(node_id) else { continue };
@@ -133,6 +171,7 @@ impl Fetcher {
             let change = node.session.next(&wanted, api_version >= TOPIC_IDS);
             node.in_flight = Some(reserved);
             self.budget.reserve(reserved);
+            self.last_asked = Some(node_id);
             return Some(Fetch { node_id, api_version, request: request(settings, change, share) });
         }
         None
@@ -199,9 +238,9 @@ impl Fetcher {
         if let Some(last) = usable.last() {
             node.last_answered = Some(last.partition.detached());
         }
-        let frame = self.budget.hold(bytes, usable.len());
+        let frame = self.budget.hold(bytes + usable.len() * BOOKKEEPING, usable.len());
         for Usable { partition, fetch, end } in usable {
-            let held = Held { end: end.offset, frame, bytes: fetch.records.len() };
+            let held = Held { end: end.offset, frame, bytes: fetch.records.len() + BOOKKEEPING };
             if let Some(assigned) = positions.get_mut(&partition) {
                 assigned.fetched = end;
                 assigned.hold(held);
@@ -209,6 +248,12 @@ impl Fetcher {
             self.completed.push_back(fetch);
         }
     }
+}
+
+/// Whether what came still is what its partition wants.
+fn is_current(fetch: &CompletedFetch, positions: &Positions) -> bool {
+    let assigned = positions.get(&fetch.topic_partition());
+    assigned.is_some_and(|assigned| assigned.position_epoch == fetch.position_epoch)
 }
 
 /// The partitions to read from each broker.

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use milena_protocol::{Api, RequestBody, ResponseBody};
 
-use super::completed_fetch::{CompletedFetch, Consumed};
+use super::completed_fetch::{CompletedFetch, Consumed, Delivered};
 pub use super::fetch_report::{FetchError, FetchNotice, Place};
 pub use super::fetch_settings::{FetchSettings, IsolationLevel, ResetPolicy};
 use super::fetcher::{Fetch, Fetcher};
@@ -206,6 +206,24 @@ impl Fetching {
         self.positions.last_epoch()
     }
 
+    /// How far records were handed to the application, and what that takes. What is out of date is ignored.
+    pub fn delivered(&mut self, delivered: &Delivered, now: Instant) {
+        self.fetcher.set_decoded(delivered.decoded_bytes);
+        self.consumed(&delivered.consumed, now);
+    }
+
+    /// Paused partitions whose records take the room that others need: they are to be thrown away, which
+    /// [`consumed`](Self::consumed) tells in turn, and come again when the partitions go on.
+    pub fn to_shed(&self) -> Vec<TopicPartition> {
+        self.fetcher.to_shed(&self.positions)
+    }
+
+    /// What is held and on its way, in bytes.
+    #[cfg(test)]
+    pub fn used_bytes(&self) -> usize {
+        self.fetcher.used_bytes()
+    }
+
     /// How far records were handed to the application. What is out of date is ignored.
     pub fn consumed(&mut self, consumed: &[Consumed], now: Instant) {
         consumed.iter().for_each(|consumed| self.positions.consumed(consumed, now));
@@ -326,6 +344,6 @@ impl Fetching {
 
     /// What no partition holds any more is free.
     fn settle(&mut self) {
-        self.fetcher.release(self.positions.take_released());
+        self.fetcher.release(self.positions.take_released(), &self.positions);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use milena_protocol::{Api, Request, Response, Str};
 
 pub use super::call_id::CallId;
-use super::completed_fetch::{CompletedFetch, Consumed};
+use super::completed_fetch::{CompletedFetch, Delivered};
 use super::connection::ConnectionId;
 use super::fetch_report::{FetchNotice, Place};
 use super::fetching::ResetTo;
@@ -49,7 +49,7 @@ pub enum Event {
         command: Command,
     },
     /// The application has its records up to there.
-    Consumed(Vec<Consumed>),
+    Delivered(Delivered),
     /// The application has dropped its handle.
     Abandoned,
 }
@@ -280,6 +280,9 @@ pub enum Update {
         /// Whether they are paused now.
         paused: bool,
     },
+    /// What has come of these paused partitions and was not delivered takes the room that others need: it is to be thrown
+    /// away, and to be told as such.
+    Shed(Vec<TopicPartition>),
     /// The position of a partition was set elsewhere.
     Sought {
         /// Which.

@@ -25,7 +25,7 @@ pub(crate) mod commits;
 mod committed;
 mod consumer_membership;
 mod coordinator;
-mod fetch_budget;
+pub(crate) mod fetch_budget;
 mod fetch_session;
 mod fetcher;
 #[cfg(test)]

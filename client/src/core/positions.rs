@@ -86,6 +86,8 @@ pub(super) struct Assigned {
     pub(super) log_start_offset: Option<i64>,
     /// What lies between `position` and `fetched`, in order.
     held: VecDeque<Held>,
+    /// The sum of their bytes.
+    held_bytes: usize,
     /// The offset that is being reset because it is out of range.
     out_of_range: Option<i64>,
     /// The end of the log, for a reset by time that finds no record. It is asked for first: records that come between
@@ -139,6 +141,7 @@ impl Assigned {
             last_stable_offset: None,
             log_start_offset: None,
             held: VecDeque::new(),
+            held_bytes: 0,
             out_of_range: None,
             or_else: None,
             pin: false,
@@ -196,10 +199,16 @@ impl Assigned {
 
     /// Bytes that were fetched and that the application does not have yet.
     pub(super) fn held_bytes(&self) -> usize {
-        self.held.iter().map(|held| held.bytes).sum()
+        self.held_bytes
+    }
+
+    /// The frames that they lie in.
+    pub(super) fn held_frames(&self) -> impl Iterator<Item = u64> {
+        self.held.iter().map(|held| held.frame)
     }
 
     pub(super) fn hold(&mut self, held: Held) {
+        self.held_bytes += held.bytes;
         self.held.push_back(held);
     }
 
@@ -334,6 +343,7 @@ impl Positions {
         let Some(assigned) = self.partitions.get_mut(partition) else { return };
         self.last_epoch += 1;
         self.released.extend(assigned.held.drain(..).map(|held| held.frame));
+        assigned.held_bytes = 0;
         assigned.position_epoch = self.last_epoch;
         assigned.phase = Phase::Fetching;
         assigned.position = place;
@@ -361,7 +371,9 @@ impl Positions {
             assigned.position = Place { offset: consumed.offset, leader_epoch: consumed.leader_epoch };
         }
         while assigned.held.front().is_some_and(|held| held.end <= consumed.offset) {
-            self.released.extend(assigned.held.pop_front().map(|held| held.frame));
+            let Some(held) = assigned.held.pop_front() else { break };
+            assigned.held_bytes -= held.bytes;
+            self.released.push(held.frame);
         }
         if assigned.held.is_empty() {
             self.followed = None;
@@ -372,7 +384,8 @@ impl Positions {
             self.jump(&consumed.partition, position);
             if let Some(assigned) = self.partitions.get_mut(&consumed.partition) {
                 assigned.leader = leader;
-                assigned.retry_at = Some(retry_at);
+                // Nothing is wrong where it was paused and had to make room.
+                assigned.retry_at = (!assigned.paused).then_some(retry_at);
             }
         }
     }

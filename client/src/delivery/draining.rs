@@ -102,13 +102,14 @@ impl Draining {
                     Ok(false) => return Ok(Drained::Stopped),
                     Ok(true) => {
                         let end = open.header.next_offset();
-                        self.close(reader);
+                        self.close(shelf, reader);
                         self.pass(end);
                     }
                     Err(error) => return Err(error.into()),
                 }
             }
-            if shelf.spans.len() >= max_records || reader.has_enough() {
+            // Without a record yet, there has to be room for one batch.
+            if shelf.spans.len() >= max_records || !shelf.spans.is_empty() && reader.has_enough() {
                 return Ok(Drained::Stopped);
             }
             let Some(batch) = self.batches.next(&self.fetch.records) else { return Ok(Drained::Through) };
@@ -133,10 +134,32 @@ impl Draining {
         self.next = self.next.max(end);
     }
 
-    /// Reads no further in the batch that is open.
-    pub(super) fn close(&mut self, reader: &mut Reader) {
+    /// The batch that is open is through.
+    fn close(&mut self, shelf: &Shelf, reader: &mut Reader) {
+        if let Some(Open { data: Where::Buffer(index), .. }) = self.open.take() {
+            match shelf.chunks.last() {
+                Some(last) if last.data == Data::Buffer(index) => reader.give_back(index),
+                _ => reader.release(index),
+            }
+        }
+    }
+
+    /// Reads no further. Records of the batch that is open may be on loan.
+    pub(super) fn end(&mut self, reader: &mut Reader) {
         if let Some(Open { data: Where::Buffer(index), .. }) = self.open.take() {
             reader.give_back(index);
+        }
+    }
+
+    /// Lets go of the memory that the open batch was decompressed into; it will be decompressed again. Not while records are
+    /// on loan.
+    pub(super) fn suspend(&mut self, reader: &mut Reader) {
+        if let Some(Open { data: Where::Buffer(index), .. }) = self.open {
+            reader.release(index);
+            self.open = None;
+            // What lies before `next` is passed by without being opened.
+            self.batches = BatchCursor::new().verify_crc(reader.settings.check_crcs);
+            self.transactions = Transactions::new(&self.fetch.aborted);
         }
     }
 

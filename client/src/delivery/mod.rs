@@ -1,8 +1,8 @@
 //! From what the broker sent to the application's records.
 //!
 //! [`CompletedFetch`]es queue here. [`fill`](Delivery::fill) takes out as many records as a poll may have, and stops
-//! in the middle of a batch if it must: it goes on there next time, and nothing is decompressed or read twice. On the
-//! way it leaves out what is not for the application: records before the offset that was asked for, control batches,
+//! in the middle of a batch if it must: it goes on there next time, and nothing is decompressed or read twice (unless
+//! partitions that are paused in the middle of their batches take too much memory for that). On the way it leaves out what is not for the application: records before the offset that was asked for, control batches,
 //! and with `read_committed` those of aborted transactions.
 //!
 //! [`take_consumed`](Delivery::take_consumed) says how far it got, gaps and all that was left out included.
@@ -19,7 +19,7 @@ use std::fmt;
 
 use milena_protocol::records::{Decompressor, RecordErrorKind};
 
-use crate::core::completed_fetch::{CompletedFetch, Consumed};
+use crate::core::completed_fetch::{CompletedFetch, Consumed, Delivered};
 use crate::core::fetch_settings::IsolationLevel;
 use crate::core::topic_partition::TopicPartition;
 use crate::records::{Records, Shelf};
@@ -35,8 +35,8 @@ pub(crate) struct DeliverySettings {
     pub(crate) check_crcs: bool,
     /// The most bytes that one batch may decompress to.
     pub(crate) batch_bytes: usize,
-    /// A poll has enough once so many bytes were decompressed for it.
-    pub(crate) poll_bytes: usize,
+    /// How much memory there is to decompress into. One batch may take more.
+    pub(crate) decoded_bytes: usize,
 }
 
 impl Default for DeliverySettings {
@@ -45,7 +45,7 @@ impl Default for DeliverySettings {
             isolation_level: IsolationLevel::default(),
             check_crcs: true,
             batch_bytes: Decompressor::DEFAULT_BUDGET,
-            poll_bytes: 64 << 20,
+            decoded_bytes: 16 << 20,
         }
     }
 }
@@ -140,11 +140,13 @@ impl Delivery {
     pub(crate) fn accept(&mut self, fetch: CompletedFetch) {
         let partition = fetch.topic_partition();
         let epoch = fetch.position_epoch;
-        if self.outdated.get(&partition).is_some_and(|outdated| epoch <= *outdated) {
+        let outdated = self.outdated.get(&partition).copied().unwrap_or_default();
+        if epoch <= outdated {
             return;
         }
+        // Not to be found out in the queue, which may be long.
         let is_jump = self.progress.get(&partition).is_some_and(|p| p.consumed.position_epoch < epoch);
-        if is_jump || self.queue.iter().any(|d| d.partition == partition && d.epoch() < epoch) {
+        if is_jump || outdated < epoch - 1 {
             self.forget(&partition, epoch - 1);
         }
         self.queue.push_back(Draining::new(partition, fetch, self.reader.settings.check_crcs));
@@ -160,7 +162,7 @@ impl Delivery {
         self.queue.retain_mut(|draining| {
             let goes = draining.partition == *partition && draining.epoch() <= outdated;
             if goes {
-                draining.close(reader);
+                draining.end(reader);
             }
             !goes
         });
@@ -207,10 +209,10 @@ impl Delivery {
     /// When a batch cannot be read. Records before it are lent first, with the error at the next call; other
     /// partitions go on with the call after it.
     pub(crate) fn fill(&mut self, max_records: usize) -> Result<(), CorruptRecords> {
-        self.shelf.clear();
-        self.reader.start();
+        self.take_back();
+        self.suspend_others();
         let mut next = 0;
-        while self.error.is_none() && self.shelf.spans.len() < max_records && !self.reader.has_enough() {
+        while self.error.is_none() && self.shelf.spans.len() < max_records {
             let Some(draining) = self.queue.get_mut(next) else { break };
             if self.paused.contains(&draining.partition) || self.withheld.contains(&draining.partition) {
                 next += 1;
@@ -234,6 +236,41 @@ impl Delivery {
         }
     }
 
+    /// Takes back the records that were lent, and lends none.
+    pub(crate) fn take_back(&mut self) {
+        self.shelf.clear();
+        self.reader.take_back();
+    }
+
+    /// Partitions that were left in the middle of a batch, to be paused as a rule, may keep what it was decompressed into
+    /// only as long as that leaves room for the one whose turn it is.
+    fn suspend_others(&mut self) {
+        let most = self.reader.settings.decoded_bytes / 2;
+        let turn = self.queue.iter().position(|draining| !self.is_silent(&draining.partition));
+        if self.reader.bytes_in_use() > most {
+            let others = self.queue.iter_mut().enumerate().filter(|(at, _)| Some(*at) != turn);
+            others.for_each(|(_, draining)| draining.suspend(&mut self.reader));
+        }
+    }
+
+    /// Throws away what has come of these partitions and was not delivered: it has to be fetched again.
+    pub(crate) fn shed(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            let first = self.queue.iter().find(|draining| draining.partition == *partition);
+            if let Some(first) = first {
+                note(&mut self.progress, first, true);
+                let epoch = first.epoch();
+                self.stop_at(partition, epoch);
+            }
+        }
+    }
+
+    /// The memory that was decompressed into, in bytes.
+    #[cfg(test)]
+    pub(crate) fn decoded_bytes(&self) -> usize {
+        self.reader.bytes()
+    }
+
     /// Nothing behind a broken batch may be delivered, until it was fetched again.
     fn stop_at(&mut self, partition: &TopicPartition, epoch: u64) {
         let progress = self.progress.remove_entry(partition);
@@ -244,6 +281,12 @@ impl Delivery {
     /// The records that the last [`fill`](Self::fill) took out.
     pub(crate) fn records(&self) -> Records<'_> {
         Records::new(&self.shelf, &self.reader.buffers)
+    }
+
+    /// What the core has to know: how far each partition was handed out, where that is news since the last call, and how
+    /// much memory that takes.
+    pub(crate) fn take_delivered(&mut self) -> Delivered {
+        Delivered { consumed: self.take_consumed(), decoded_bytes: self.reader.bytes() }
     }
 
     /// How far each partition was handed out, where that is news since the last call.

@@ -5,6 +5,9 @@ use milena_protocol::records::{Batch, Decompressor, RecordBuffer, RecordCursor, 
 use super::DeliverySettings;
 
 /// Settings, contexts and buffers. A buffer is free, or has the batch that a partition is at, or is on loan.
+///
+/// Together the buffers take no more than `decoded_bytes` and one batch: beyond that, those that are free give back their
+/// memory, and a poll ends.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) settings: DeliverySettings,
@@ -14,8 +17,8 @@ pub(super) struct Reader {
     free: Vec<usize>,
     /// Buffers whose batch is through, but whose records are on loan.
     lent: Vec<usize>,
-    /// Bytes that were decompressed for this poll.
-    pub(super) decompressed: usize,
+    /// What all buffers take.
+    bytes: usize,
     #[cfg(test)]
     pub(super) decompressions: usize,
 }
@@ -29,24 +32,33 @@ impl Reader {
             buffers: Vec::new(),
             free: Vec::new(),
             lent: Vec::new(),
-            decompressed: 0,
+            bytes: 0,
             #[cfg(test)]
             decompressions: 0,
         }
     }
 
-    /// A new poll: what was lent is back.
-    pub(super) fn start(&mut self) {
-        self.decompressed = 0;
+    /// What was lent is back.
+    pub(super) fn take_back(&mut self) {
         self.free.append(&mut self.lent);
-        let held: usize = self.free.iter().map(|index| self.buffers[*index].capacity()).sum();
-        if held > self.settings.poll_bytes {
-            self.free.iter().for_each(|index| self.buffers[*index].shrink_to(0));
-        }
+        self.shrink_free();
     }
 
+    /// What all buffers take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the buffers take that are not free.
+    pub(super) fn bytes_in_use(&self) -> usize {
+        self.bytes - self.free.iter().map(|index| self.buffers[*index].capacity()).sum::<usize>()
+    }
+
+    /// Whether nothing more should be decompressed before something is given back.
     pub(super) fn has_enough(&self) -> bool {
-        self.decompressed >= self.settings.poll_bytes
+        // The sum over the free ones is only worth its time where it can matter.
+        let limit = self.settings.decoded_bytes.max(1);
+        self.bytes >= limit && self.bytes_in_use() >= limit
     }
 
     pub(super) fn decompress(&mut self, batch: &Batch<'_>) -> Result<(usize, RecordCursor), RecordError> {
@@ -58,11 +70,12 @@ impl Reader {
         {
             self.decompressions += 1;
         }
-        match self.decompressor.decompress(batch, &mut self.buffers[index]) {
-            Ok(cursor) => {
-                self.decompressed += self.buffers[index].len();
-                Ok((index, cursor))
-            }
+        let before = self.buffers[index].capacity();
+        let cursor = self.decompressor.decompress(batch, &mut self.buffers[index]);
+        self.bytes = self.bytes - before + self.buffers[index].capacity();
+        self.shrink_free();
+        match cursor {
+            Ok(cursor) => Ok((index, cursor)),
             Err(error) => {
                 self.free.push(index);
                 Err(error)
@@ -70,8 +83,26 @@ impl Reader {
         }
     }
 
+    /// Gives back memory that is too much, as far as nobody uses it.
+    fn shrink_free(&mut self) {
+        for index in &self.free {
+            if self.bytes <= self.settings.decoded_bytes {
+                return;
+            }
+            let buffer = &mut self.buffers[*index];
+            self.bytes -= buffer.capacity();
+            buffer.shrink_to(0);
+            self.bytes += buffer.capacity();
+        }
+    }
+
     /// The batch in this buffer is not read any further. Its records may be on loan until the next poll.
     pub(super) fn give_back(&mut self, index: usize) {
         self.lent.push(index);
+    }
+
+    /// The batch in this buffer is not read any further, and none of its records is on loan.
+    pub(super) fn release(&mut self, index: usize) {
+        self.free.push(index);
     }
 }

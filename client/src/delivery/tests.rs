@@ -379,9 +379,10 @@ fn a12_a_poll_ends_when_enough_was_decompressed_for_it() {
     let one = {
         let mut delivery = delivery_of([fetch(0, &batches[..1])]);
         poll(&mut delivery, 500);
-        delivery.reader.decompressed
+        delivery.decoded_bytes()
     };
-    let mut delivery = Delivery::new(DeliverySettings { poll_bytes: 3 * one, ..DeliverySettings::default() });
+    let settings = DeliverySettings { decoded_bytes: 3 * one, ..DeliverySettings::default() };
+    let mut delivery = Delivery::new(settings);
     delivery.accept(fetch(0, &batches));
     let polls: Vec<usize> = (0..4).map(|_| poll(&mut delivery, 500).len()).collect();
     assert_eq!(polls, [30, 30, 30, 10]);

@@ -2,14 +2,14 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::core::completed_fetch::Consumed;
+use crate::core::completed_fetch::Delivered;
 use crate::core::io::{Answer, Command, Update};
 use crate::error::Error;
 
 /// What goes to the core.
 pub(crate) enum Message {
     Call { command: Command, answer: oneshot::Sender<Result<Answer, Error>> },
-    Consumed(Vec<Consumed>),
+    Delivered(Delivered),
     Abandoned,
 }
 
@@ -48,9 +48,9 @@ impl Calls {
     }
 
     /// Tells how far the application has its records. Counts for the calls that come after it.
-    pub(crate) fn consumed(&self, consumed: Vec<Consumed>) {
+    pub(crate) fn delivered(&self, delivered: Delivered) {
         // A task that has ended has no use for it.
-        let _ = self.0.send(Message::Consumed(consumed));
+        let _ = self.0.send(Message::Delivered(delivered));
     }
 }
 

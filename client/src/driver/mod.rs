@@ -103,7 +103,7 @@ impl Driver {
             let event = tokio::select! {
                 message = messages.recv(), if !abandoned => match message {
                     Some(Message::Call { command, answer }) => self.called(command, answer),
-                    Some(Message::Consumed(consumed)) => Event::Consumed(consumed),
+                    Some(Message::Delivered(delivered)) => Event::Delivered(delivered),
                     Some(Message::Abandoned) | None => {
                         abandoned = true;
                         Event::Abandoned
@@ -135,7 +135,7 @@ impl Driver {
                 connected.map(|connected| self.attempts.remove(&connected.address)).is_some()
             }
             Event::Received { connection, .. } => self.connections.contains_key(connection),
-            Event::Called { .. } | Event::Consumed(_) | Event::Abandoned => true,
+            Event::Called { .. } | Event::Delivered(_) | Event::Abandoned => true,
         }
     }
 

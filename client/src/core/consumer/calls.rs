@@ -206,6 +206,13 @@ impl Core {
             self.outbox.push_back(Action::Update(Update::Fetched(fetch)));
             has_news = true;
         }
+        let to_shed = if self.is_shedding { Vec::new() } else { self.fetching.to_shed() };
+        if !to_shed.is_empty() {
+            // The answer comes with the next poll, so this one must not wait.
+            self.is_shedding = true;
+            has_news = true;
+            self.outbox.push_back(Action::Update(Update::Shed(to_shed)));
+        }
         while let Some(notice) = self.fetching.next_notice() {
             self.outbox.push_back(Action::Update(Update::Notice(notice)));
         }

@@ -69,6 +69,8 @@ pub struct Core {
     polling: Option<Polling>,
     /// And so an error has its turn now, if there is one.
     last_poll_had_records: bool,
+    /// The application's side was told to throw records away, and has not been heard of since.
+    is_shedding: bool,
     positions_asked: Vec<PositionAsked>,
     lookups: Lookups,
     /// The generation in which a rebalance stood in the way of the first commit.
@@ -176,6 +178,7 @@ impl Core {
             last_rebalance: RebalanceId::default(),
             polling: None,
             last_poll_had_records: false,
+            is_shedding: false,
             positions_asked: Vec::new(),
             lookups: Lookups::new(config.lookup_settings()),
             pins_refused_in: None,
@@ -197,7 +200,10 @@ impl Core {
             }
             Event::Received { connection, response } => self.network.received(connection, *response, now),
             Event::Called { call, command } => self.called(call, command, now),
-            Event::Consumed(consumed) => self.fetching.consumed(&consumed, now),
+            Event::Delivered(delivered) => {
+                self.fetching.delivered(&delivered, now);
+                self.is_shedding = false;
+            }
             Event::Abandoned => self.abandoned(now),
         }
     }

@@ -1,5 +1,6 @@
 //! Stories about the fetch side as a whole: hand-built answers of brokers, a virtual clock.
 
+mod budget;
 mod errors;
 mod lag;
 mod offsets;
