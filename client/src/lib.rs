@@ -19,7 +19,9 @@
 //! - Where `latest` or `by_duration` lets a group begin in a partition is committed at once, also without
 //!   `enable.auto.commit`: what comes while nobody reads is there at the next start.
 //! - Records that `max.poll.records` leaves for the next poll are neither fetched nor decompressed again.
-//! - What is prefetched stays within one budget for the whole consumer, however many partitions there are.
+//! - What is prefetched, decompressed bytes included, stays within one budget for the whole consumer
+//!   ([`Config::buffer_bytes`]), however many partitions there are. Paused ones that take the room of others let go of what
+//!   was fetched of them.
 //! - A key or value that cannot be deserialized is an error of its record alone; reading goes on behind it.
 //! - A broken batch is an error once, which tells where to seek to leave it out.
 //! - A topic that was deleted and made again is read from its start, whatever the reset policy says: all of it is new.

@@ -267,7 +267,7 @@ impl Config {
     /// that batch. Less than some megabytes for each broker makes reading slower.
     ///
     /// Partitions that are paused keep what has come for them, as long as that leaves room for others. Where it is more than a
-    /// quarter and others lack room, it is thrown away, and fetched again when they are resumed.
+    /// quarter and others lack room, those that were paused first let go of theirs; it is fetched again when they are resumed.
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes;
         self

@@ -47,8 +47,20 @@ pub struct Consumed {
     pub offset: i64,
     /// The leader epoch of the last batch that was read; -1 where it is not known.
     pub leader_epoch: i32,
-    /// What came after that offset cannot be read and was thrown away: it has to be fetched again.
-    pub refetch: bool,
+    /// Whether what came after that offset was thrown away.
+    pub refetch: Refetch,
+}
+
+/// Whether records have to be fetched again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refetch {
+    /// They are there.
+    #[default]
+    No,
+    /// They had to make room.
+    AtOnce,
+    /// They cannot be read: after a while.
+    Later,
 }
 
 /// What the application's side tells of what it got.

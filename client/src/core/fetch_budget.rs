@@ -4,7 +4,7 @@
 //! partitions are through. It counts as a whole until then. What records were decompressed to is held by the application's
 //! side, which tells how much it is; so that it may begin without asking, a part of the budget is left to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One part in so many is left for what records are decompressed to.
 pub(crate) const DECODED_PART: usize = 4;
@@ -50,10 +50,14 @@ impl FetchBudget {
         self.decoded = bytes;
     }
 
-    /// Whether partitions that are paused take too much, if these are the frames that they hold.
-    pub(super) fn is_too_much(&self, frames: &BTreeSet<u64>) -> bool {
-        let held = frames.iter().filter_map(|frame| self.frames.get(frame));
-        held.map(|frame| frame.bytes).sum::<usize>() > self.limit / PAUSED_PART
+    /// What a frame takes that is held.
+    pub(super) fn frame_bytes(&self, frame: u64) -> usize {
+        self.frames.get(&frame).map_or(0, |frame| frame.bytes)
+    }
+
+    /// What partitions that are paused may hold, when others need room.
+    pub(super) fn for_paused(&self) -> usize {
+        self.limit / PAUSED_PART
     }
 
     /// What is held and on its way, in bytes.
@@ -120,13 +124,5 @@ mod tests {
             budget.set_decoded(decoded);
             assert_eq!(budget.free(), free);
         }
-    }
-
-    #[test]
-    fn a_frame_counts_once_however_many_paused_partitions_hold_it() {
-        let mut budget = FetchBudget::new(100);
-        let (small, large) = (budget.hold(20, 3), budget.hold(10, 1));
-        assert!(!budget.is_too_much(&[small].into()));
-        assert!(budget.is_too_much(&[small, large].into()));
     }
 }

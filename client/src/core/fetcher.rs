@@ -4,7 +4,7 @@
 //! hold enough already. What comes is cut by partition and queued for the application, and the next request asks for
 //! what lies behind it, so that the network is at work while the application is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -107,13 +107,17 @@ impl Fetcher {
         if !self.is_short {
             return Vec::new();
         }
-        let paused = || positions.iter().filter(|(_, assigned)| assigned.paused);
-        let frames = paused().flat_map(|(_, assigned)| assigned.held_frames()).collect();
-        if !self.budget.is_too_much(&frames) {
-            return Vec::new();
-        }
-        let holding = paused().filter(|(_, assigned)| assigned.held_bytes() > 0);
-        holding.map(|(partition, _)| partition.clone()).collect()
+        let mut paused: Vec<_> =
+            positions.iter().filter(|(_, assigned)| assigned.holds_while_paused()).collect();
+        // Who has been paused for long will be for long, as far as anybody can tell.
+        paused.sort_by_key(|(_, assigned)| std::cmp::Reverse(assigned.paused));
+        let (mut frames, mut bytes) = (BTreeSet::new(), 0);
+        paused.retain(|(_, assigned)| {
+            let more = assigned.held_frames().filter(|frame| frames.insert(*frame));
+            bytes += more.map(|frame| self.budget.frame_bytes(frame)).sum::<usize>();
+            bytes > self.budget.for_paused()
+        });
+        paused.into_iter().map(|(partition, _)| partition.clone()).collect()
     }
 
     /// What is held and on its way, in bytes.
@@ -268,7 +272,7 @@ fn wanted(
     for (partition, assigned) in positions.iter() {
         let is_ready = assigned.phase == Phase::Fetching && assigned.may_try(now);
         if !is_ready
-            || assigned.paused
+            || assigned.is_paused()
             || assigned.withheld
             || assigned.blocked
             || assigned.held_bytes() >= most_held

@@ -22,7 +22,7 @@ use super::fetcher::{Fetch, Fetcher};
 use super::metadata::Metadata;
 use super::offsets::{self, Questions};
 pub use super::positions::ResetTo;
-use super::positions::{Phase, Positions};
+use super::positions::{Assigned, Phase, Positions};
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
 use super::wall_clock::WallClock;
@@ -134,8 +134,7 @@ impl Fetching {
     }
 
     fn set_paused(&mut self, partition: &TopicPartition, paused: bool) -> bool {
-        let assigned = self.positions.get_mut(partition);
-        assigned.map(|assigned| assigned.paused = paused).is_some()
+        self.positions.set_paused(partition, paused)
     }
 
     /// Fetches nothing more of these: they are about to go.
@@ -149,7 +148,7 @@ impl Fetching {
 
     /// Whether a partition is paused.
     pub fn is_paused(&self, partition: &TopicPartition) -> bool {
-        self.positions.get(partition).is_some_and(|assigned| assigned.paused)
+        self.positions.get(partition).is_some_and(Assigned::is_paused)
     }
 
     /// How far the application has its records: what can be committed. `None` while that is not known.

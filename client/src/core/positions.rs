@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use milena_protocol::{ErrorCode, Uuid};
 
-use super::completed_fetch::Consumed;
+use super::completed_fetch::{Consumed, Refetch};
 use super::fetch_report::{FetchError, FetchNotice, Place, Reports};
 use super::fetch_settings::{FetchSettings, IsolationLevel, ResetPolicy};
 use super::metadata::{Leader, Metadata};
@@ -68,7 +68,8 @@ pub(super) struct Assigned {
     /// The leader under which the position is known to be good.
     pub(super) leader: Option<Leader>,
     topic_id: Uuid,
-    pub(super) paused: bool,
+    /// Since when, as a number that grows; `None` when it is not paused.
+    pub(super) paused: Option<u64>,
     /// It is about to go: nothing more of it is fetched.
     pub(super) withheld: bool,
     /// What was fetched last cannot be read to its end: nothing is fetched behind it.
@@ -129,7 +130,7 @@ impl Assigned {
             fetched: NOWHERE,
             leader: None,
             topic_id: Uuid::ZERO,
-            paused: false,
+            paused: None,
             withheld: false,
             blocked: false,
             preferred: None,
@@ -202,6 +203,15 @@ impl Assigned {
         self.held_bytes
     }
 
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// Whether it takes room although nothing of it is delivered.
+    pub(super) fn holds_while_paused(&self) -> bool {
+        self.is_paused() && !self.held.is_empty()
+    }
+
     /// The frames that they lie in.
     pub(super) fn held_frames(&self) -> impl Iterator<Item = u64> {
         self.held.iter().map(|held| held.frame)
@@ -234,6 +244,8 @@ pub(super) struct Positions {
     /// Offsets that a reset has found where nothing was committed.
     pinned: BTreeMap<TopicPartition, Place>,
     last_epoch: u64,
+    /// Counts how often partitions were paused.
+    pauses: u64,
     /// Frames that are no longer held by a partition.
     released: Vec<u64>,
     /// The revision of the metadata whose leaders are followed; `None` when they have to be looked at again.
@@ -249,6 +261,7 @@ impl Positions {
             partitions: BTreeMap::new(),
             pinned: BTreeMap::new(),
             last_epoch: 0,
+            pauses: 0,
             released: Vec::new(),
             followed: None,
             reports: Reports::default(),
@@ -361,6 +374,14 @@ impl Positions {
         self.reports.forget_error(partition);
     }
 
+    /// Fetches nothing more of a partition, or goes on. `false` when it is not assigned.
+    pub(super) fn set_paused(&mut self, partition: &TopicPartition, paused: bool) -> bool {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return false };
+        self.pauses += 1;
+        assigned.paused = if paused { assigned.paused.or(Some(self.pauses)) } else { None };
+        true
+    }
+
     /// The application has its records up to there.
     pub(super) fn consumed(&mut self, consumed: &Consumed, now: Instant) {
         let Some(assigned) = self.partitions.get_mut(&consumed.partition) else { return };
@@ -378,14 +399,13 @@ impl Positions {
         if assigned.held.is_empty() {
             self.followed = None;
         }
-        if consumed.refetch {
+        if consumed.refetch != Refetch::No {
             let (position, leader) = (assigned.position, assigned.leader);
             let retry_at = now + self.settings.retry_backoff_max;
             self.jump(&consumed.partition, position);
             if let Some(assigned) = self.partitions.get_mut(&consumed.partition) {
                 assigned.leader = leader;
-                // Nothing is wrong where it was paused and had to make room.
-                assigned.retry_at = (!assigned.paused).then_some(retry_at);
+                assigned.retry_at = (consumed.refetch == Refetch::Later).then_some(retry_at);
             }
         }
     }

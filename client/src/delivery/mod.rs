@@ -19,7 +19,7 @@ use std::fmt;
 
 use milena_protocol::records::{Decompressor, RecordErrorKind};
 
-use crate::core::completed_fetch::{CompletedFetch, Consumed, Delivered};
+use crate::core::completed_fetch::{CompletedFetch, Consumed, Delivered, Refetch};
 use crate::core::fetch_settings::IsolationLevel;
 use crate::core::topic_partition::TopicPartition;
 use crate::records::{Records, Shelf};
@@ -219,7 +219,8 @@ impl Delivery {
                 continue;
             }
             let outcome = draining.drain(&mut self.shelf, &mut self.reader, max_records);
-            note(&mut self.progress, draining, outcome.is_err());
+            let refetch = if outcome.is_err() { Refetch::Later } else { Refetch::No };
+            note(&mut self.progress, draining, refetch);
             match outcome {
                 Ok(Drained::Through) => drop(self.queue.remove(next)),
                 Ok(Drained::Stopped) => break,
@@ -258,7 +259,7 @@ impl Delivery {
         for partition in partitions {
             let first = self.queue.iter().find(|draining| draining.partition == *partition);
             if let Some(first) = first {
-                note(&mut self.progress, first, true);
+                note(&mut self.progress, first, Refetch::AtOnce);
                 let epoch = first.epoch();
                 self.stop_at(partition, epoch);
             }
@@ -295,7 +296,7 @@ impl Delivery {
         let take = |progress: &mut Progress| {
             progress.is_news = false;
             let consumed = progress.consumed.clone();
-            progress.consumed.refetch = false;
+            progress.consumed.refetch = Refetch::No;
             consumed
         };
         news.map(take).collect()
@@ -309,12 +310,12 @@ impl Delivery {
 }
 
 /// Takes down how far a partition was handed out.
-fn note(progress: &mut BTreeMap<TopicPartition, Progress>, draining: &Draining, refetch: bool) {
+fn note(progress: &mut BTreeMap<TopicPartition, Progress>, draining: &Draining, refetch: Refetch) {
     let (offset, leader_epoch) = (draining.next, draining.leader_epoch);
     let position_epoch = draining.epoch();
     if let Some(Progress { consumed, is_news }) = progress.get_mut(&draining.partition) {
-        consumed.refetch |= refetch;
-        *is_news |= refetch;
+        consumed.refetch = consumed.refetch.max(refetch);
+        *is_news |= refetch != Refetch::No;
         if consumed.offset != offset || consumed.position_epoch != position_epoch {
             *is_news = true;
             (consumed.offset, consumed.leader_epoch) = (offset, leader_epoch);

@@ -92,7 +92,7 @@ fn poll(delivery: &mut Delivery, max_records: usize) -> Vec<i64> {
 fn consumed(delivery: &mut Delivery) -> Option<(i64, i32, bool)> {
     let mut all = delivery.take_consumed();
     assert!(all.len() <= 1);
-    all.pop().map(|c| (c.offset, c.leader_epoch, c.refetch))
+    all.pop().map(|c| (c.offset, c.leader_epoch, c.refetch != Refetch::No))
 }
 
 #[test]

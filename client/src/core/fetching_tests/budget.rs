@@ -211,6 +211,16 @@ fn a12_a_paused_partition_does_not_keep_the_answers_of_all_others_in_memory() {
 }
 
 #[test]
+fn of_paused_partitions_those_make_room_that_were_paused_first() {
+    let mut story = Story::new(8, 4 << 20, incompressible(100 << 10));
+    story.fetch();
+    [3, 5, 1, 0, 2, 4, 6].into_iter().for_each(|partition| story.set_paused(partition, true));
+    let shed: Vec<i32> = story.rig.fetching.to_shed().into_iter().map(|tp| tp.partition).collect();
+    assert!(shed.len() > 2 && shed.len() < 7, "{shed:?}");
+    assert!([3, 5].iter().all(|first| shed.contains(first)) && !shed.contains(&6), "{shed:?}");
+}
+
+#[test]
 fn paused_partitions_keep_what_they_have_while_there_is_room() {
     let mut story = Story::new(2, 64 << 20, incompressible(100 << 10));
     story.fetch();

@@ -22,7 +22,7 @@ use milena_protocol::messages::{
 use milena_protocol::records::BatchBuilder;
 use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody, Str, Uuid};
 
-use super::completed_fetch::Consumed;
+use super::completed_fetch::{Consumed, Refetch};
 use super::fetching::*;
 use super::metadata::{Metadata, MetadataSettings};
 use super::test_support::{self, T, metadata_response, partition_answer, topic_answer};
@@ -134,7 +134,13 @@ impl Rig {
 
     fn consumed_report(&self, partition: i32, offset: i64) -> Consumed {
         let position_epoch = self.fetching.position_epoch(&tp(partition)).unwrap();
-        Consumed { partition: tp(partition), position_epoch, offset, leader_epoch: EPOCH, refetch: false }
+        Consumed {
+            partition: tp(partition),
+            position_epoch,
+            offset,
+            leader_epoch: EPOCH,
+            refetch: Refetch::No,
+        }
     }
 }
 

@@ -272,7 +272,7 @@ fn a19_what_cannot_be_read_is_fetched_again_after_a_second() {
     let fetch = rig.request();
     rig.answer(&fetch, fetched(vec![records(0, batch(0, 10))]));
     let ahead = rig.request();
-    let broken = Consumed { refetch: true, ..rig.consumed_report(0, 4) };
+    let broken = Consumed { refetch: Refetch::Later, ..rig.consumed_report(0, 4) };
     rig.fetching.consumed(&[broken], rig.now);
     rig.answer(&ahead, fetched(vec![records(0, batch(10, 20))]));
     assert_eq!(completed(&mut rig), []);
@@ -292,7 +292,7 @@ fn t21_batches_that_cannot_be_told_apart_are_handed_on_and_nothing_is_fetched_be
     rig.answer(&fetch, fetched(vec![records(0, blob.into())]));
     assert_eq!(completed(&mut rig), [(0, 0)]);
     assert!(rig.requests().is_empty());
-    let broken = Consumed { refetch: true, ..rig.consumed_report(0, 10) };
+    let broken = Consumed { refetch: Refetch::Later, ..rig.consumed_report(0, 10) };
     rig.fetching.consumed(&[broken], rig.now);
     rig.pass(1000);
     assert_eq!(asked(&rig.request()), [(0, 10)]);
