@@ -5,12 +5,10 @@ use std::fmt;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::compression::Compressor;
-use super::header::{CHECKED_FROM, HEADER_V2, OVERHEAD, attribute};
+use super::header::{CHECKED_FROM, CRC_AT, HEADER_V2, OVERHEAD, attribute};
 use super::parse::{varlong_size, write_varint, write_varlong};
 use super::{Compression, Header, TimestampType};
 
-/// Where the checksum is.
-const CRC_AT: usize = 17;
 /// The largest batch that its int32 size can state, less what compression could add to it.
 const LARGEST: usize = 0x7000_0000;
 

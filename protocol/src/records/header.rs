@@ -6,6 +6,8 @@ use super::parse::{Parsed, int8, int16, int32, int64, uint32};
 
 /// Offset and size, before what the size counts.
 pub(super) const OVERHEAD: usize = 12;
+/// Where the checksum of magic 2 is.
+pub(super) const CRC_AT: usize = 17;
 /// Where the bytes that a magic 2 checksum covers begin.
 pub(super) const CHECKED_FROM: usize = 21;
 /// The whole header of magic 2; record data follows.

@@ -19,6 +19,7 @@
 //! | `control.rs` | the ends of transactions |
 //! | `compression/` | the codecs, both directions |
 //! | `build.rs`, `build_legacy.rs` | writing |
+//! | `stamp.rs` | what a leader changes in a batch that it appends |
 //! | `parse.rs` | varints and the like, both directions |
 //! | `error.rs` | what can be wrong, and where |
 //!
@@ -37,6 +38,7 @@ mod legacy;
 mod parse;
 mod record;
 mod span;
+mod stamp;
 
 pub use batch::{Batch, BatchCursor, Batches, Trailing};
 pub use build::{BatchBuilder, BuildError};
@@ -48,3 +50,4 @@ pub use error::{CodecFault, RecordError, RecordErrorKind};
 pub use header::{BatchHeader, TimestampType};
 pub use record::{Header, Headers, OwnedRecord, Record};
 pub use span::RecordSpan;
+pub use stamp::Stamp;
