@@ -1,18 +1,19 @@
 //! A cluster of one broker or several, from its start to its end.
 
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
 use std::thread;
 
 use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::error::Doing;
-use crate::{Error, Version, jars};
+use crate::{Error, Tools, Version, jars};
 
-/// A running Kafka cluster. Dropping it, or the death of this process, kills its brokers and removes their files.
+/// A running Kafka cluster, and the [`Tools`] to use on it. Dropping it, or the death of this process, kills its brokers
+/// and removes their files.
 pub struct Kafka {
     brokers: Vec<Broker>,
-    jars: PathBuf,
+    tools: Tools,
     version: Version,
     // Last, so that it goes when no broker writes to it any more.
     _folder: TempDir,
@@ -76,9 +77,11 @@ impl Options {
             let formats: Vec<_> = numbered.map(|entry| scope.spawn(move || format(entry))).collect();
             formats.into_iter().try_for_each(|format| format.join().expect("formatting does not panic"))
         })?;
-        let mut kafka = Kafka { brokers, jars, version: self.version, _folder: folder };
+        let addresses: Vec<String> = brokers.iter().map(|broker| address(broker.port())).collect();
+        let tools = Tools::with_jars(jars, addresses.join(","));
+        let mut kafka = Kafka { brokers, tools, version: self.version, _folder: folder };
         for broker in &mut kafka.brokers {
-            broker.start(&kafka.jars)?;
+            broker.start(kafka.tools.jars())?;
         }
         kafka.wait_until_up()?;
         Ok(kafka)
@@ -118,6 +121,18 @@ impl Options {
     }
 }
 
+impl Deref for Kafka {
+    type Target = Tools;
+
+    fn deref(&self) -> &Tools {
+        &self.tools
+    }
+}
+
+fn address(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
 impl Kafka {
     /// Starts one broker, which takes some five seconds.
     pub fn start(version: Version) -> Result<Self, Error> {
@@ -134,30 +149,14 @@ impl Kafka {
         self.version
     }
 
-    /// The addresses of all brokers, with commas between them, as `bootstrap.servers` takes them.
-    pub fn bootstrap(&self) -> String {
-        let addresses: Vec<String> = (0..self.brokers.len()).map(|i| self.address(i)).collect();
-        addresses.join(",")
-    }
-
     /// Where the n-th broker listens, from 0; its node id is one more. Not what it advertises.
     pub fn address(&self, n: usize) -> String {
-        format!("127.0.0.1:{}", self.brokers[n].port())
-    }
-
-    /// Kafka's jars, as Java's `-cp` takes them.
-    pub fn class_path(&self) -> String {
-        format!("{}/*", self.jars.display())
-    }
-
-    /// The folder with Kafka's jars.
-    pub(crate) fn jars(&self) -> &Path {
-        &self.jars
+        address(self.brokers[n].port())
     }
 
     /// The address that clients should begin with where one is advertised that is not the broker's own.
     pub fn advertised(&self) -> String {
-        format!("127.0.0.1:{}", self.brokers[0].advertised_port())
+        address(self.brokers[0].advertised_port())
     }
 
     /// Stops the n-th broker in an orderly way, and waits until it is gone: its partitions move first.
@@ -172,7 +171,7 @@ impl Kafka {
 
     /// Starts the n-th broker again, on the same port with the same data, and waits until it is up.
     pub fn start_broker(&mut self, n: usize) -> Result<(), Error> {
-        self.brokers[n].start(&self.jars)?;
+        self.brokers[n].start(self.tools.jars())?;
         self.wait_until_up()
     }
 

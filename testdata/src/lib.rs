@@ -29,7 +29,7 @@ pub use jars::Version;
 pub use kafka::{Kafka, Options};
 pub use process::Process;
 pub use proxy::{Frame, Proxy, Side};
-pub use tools::GroupOffset;
+pub use tools::{GroupOffset, Tools};
 
 use std::path::PathBuf;
 

@@ -1,10 +1,11 @@
-//! Kafka's own command line tools, run against a cluster.
+//! Kafka's own command line tools, run against a cluster, Kafka's or any other.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::broker::java;
 use crate::error::Doing;
-use crate::{Error, Kafka};
+use crate::{Error, Version, jars};
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
@@ -24,7 +25,38 @@ pub struct GroupOffset {
     pub end: i64,
 }
 
-impl Kafka {
+/// Kafka's own tools, and a cluster to run them against.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    jars: PathBuf,
+    bootstrap: String,
+}
+
+impl Tools {
+    /// The tools of a version, against the cluster at these addresses.
+    pub fn new(version: Version, bootstrap: &str) -> Result<Self, Error> {
+        Ok(Tools::with_jars(jars::folder(version)?, bootstrap.to_owned()))
+    }
+
+    pub(crate) fn with_jars(jars: PathBuf, bootstrap: String) -> Self {
+        Tools { jars, bootstrap }
+    }
+
+    /// The addresses of all brokers, with commas between them, as `bootstrap.servers` takes them.
+    pub fn bootstrap(&self) -> String {
+        self.bootstrap.clone()
+    }
+
+    /// Kafka's jars, as Java's `-cp` takes them.
+    pub fn class_path(&self) -> String {
+        format!("{}/*", self.jars.display())
+    }
+
+    /// The folder with Kafka's jars.
+    pub(crate) fn jars(&self) -> &Path {
+        &self.jars
+    }
+
     /// A command that runs one of Kafka's main classes, such as `org.apache.kafka.tools.consumer.ConsoleConsumer`.
     ///
     /// Started by [`Process::spawn`](crate::Process::spawn) it ends with this process as the brokers do.
