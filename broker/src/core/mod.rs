@@ -1,18 +1,243 @@
 //! The broker as a machine without a clock, sockets or locks.
 //!
 //! One core holds a whole cluster: its logical brokers share the topics and the groups, so that nothing has to be copied
-//! from one to the other, and a leader moves by changing a number.
+//! from one to the other, and a leader moves by changing a number. Put in what happened with [`Core::handle`], then do
+//! what [`Core::poll`] says until it says [`Action::Wait`].
 //!
 //! | file | what |
 //! |---|---|
 //! | `io.rs` | what goes in and comes out |
-//! | `requests.rs` | requests that wait for their answers |
+//! | `requests.rs` | connections, and requests that wait for their answers |
+//! | `versions.rs` | which APIs there are |
+//! | `handlers/` | what is done about each API |
 //! | `catalog.rs` | brokers, topics, partitions: who leads what |
-//! | `groups/` | the group coordinator |
-//! | `rng.rs` | chance, from a seed |
+//! | `cluster.rs` | the catalog, the logs and the settings |
+//! | `log/` | the log of a partition |
+//! | `fetching/` | Fetch: sessions, long polls |
+//! | `groups/`, `coordination.rs` | the group coordinator; what it is asked |
+//! | `refusal.rs` | answers that say nothing but an error |
+//! | `wall_clock.rs`, `rng.rs` | time and chance, as values |
 
 pub mod catalog;
 pub mod groups;
 pub mod io;
 pub mod requests;
 pub mod rng;
+
+mod cluster;
+mod coordination;
+mod fetching;
+mod handlers;
+#[allow(dead_code, reason = "transactions and retention build on it")]
+mod log;
+mod refusal;
+mod versions;
+mod wall_clock;
+
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use milena_protocol::ResponseBody;
+
+use crate::settings::{SettingError, Settings};
+use catalog::{BrokerNode, Catalog};
+use cluster::Cluster;
+pub(crate) use cluster::bad_topic_name;
+use coordination::Coordination;
+use fetching::Fetching;
+use groups::{GroupSettings, Groups};
+use io::{Action, ConnectionId, Event};
+use requests::{Context, Outcome, Requests, Ticket};
+use versions::Versions;
+use wall_clock::WallClock;
+
+/// A cluster of brokers.
+#[derive(Debug)]
+pub struct Core {
+    cluster: Cluster,
+    versions: Versions,
+    requests: Requests,
+    fetching: Fetching,
+    groups: Groups,
+    coordination: Coordination,
+    clock: WallClock,
+    max_connections: usize,
+    actions: VecDeque<Action>,
+}
+
+impl Core {
+    /// A cluster of these brokers, without topics. All that is random in it comes from `seed`; `wall_ms` is the time of day
+    /// at `now`, in milliseconds since 1970.
+    pub fn new(
+        settings: Settings,
+        cluster_id: &str,
+        brokers: impl IntoIterator<Item = BrokerNode>,
+        seed: u64,
+        now: Instant,
+        wall_ms: i64,
+    ) -> Self {
+        let max_connections = settings.int("max.connections") as usize;
+        let cluster = Cluster::new(settings, Catalog::new(cluster_id, brokers), seed);
+        Core {
+            fetching: Fetching::new(&cluster, seed),
+            groups: Groups::new(GroupSettings::from(&cluster.settings), seed),
+            coordination: Coordination::default(),
+            cluster,
+            versions: Versions::default(),
+            requests: Requests::default(),
+            clock: WallClock::new(now, wall_ms),
+            max_connections,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Brokers and topics.
+    pub fn catalog(&self) -> &Catalog {
+        &self.cluster.catalog
+    }
+
+    /// Creates a topic; `None` is the default number of partitions, and of replicas.
+    ///
+    /// # Errors
+    /// When a setting of the topic is unknown, or cannot have its value.
+    ///
+    /// # Panics
+    /// When there is a topic of this name.
+    pub fn create_topic(
+        &mut self,
+        name: &str,
+        partitions: Option<usize>,
+        replication_factor: Option<usize>,
+        settings: &[(&str, &str)],
+        now: Instant,
+    ) -> Result<(), SettingError> {
+        let default = |name: &str| self.cluster.settings.int(name) as usize;
+        let count = partitions.unwrap_or_else(|| default("num.partitions"));
+        let factor = replication_factor.unwrap_or_else(|| default("default.replication.factor"));
+        let replicas = self.cluster.catalog.placement(0, count, factor);
+        let overrides = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        self.cluster.create_topic(name, replicas, overrides, self.clock.unix_ms(now)).map(drop)
+    }
+
+    /// Something has happened.
+    pub fn handle(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Connected { connection, node_id, client_host } => {
+                let runs = self.cluster.catalog.broker(node_id).is_some_and(|broker| broker.is_up);
+                if runs && self.requests.len() < self.max_connections {
+                    self.requests.connected(connection, node_id, &client_host);
+                } else {
+                    self.actions.push_back(Action::Close { connection });
+                }
+            }
+            Event::Received { connection, request } => match self.requests.received(connection, request) {
+                true => self.take_up(connection, now),
+                false => self.close(connection),
+            },
+            Event::Lost { connection } => self.lost(connection),
+        }
+        self.settle(now);
+    }
+
+    /// What to do next.
+    pub fn poll(&mut self, now: Instant) -> Action {
+        if self.actions.is_empty() {
+            for connection in self.requests.unmuted(now) {
+                self.take_up(connection, now);
+            }
+            self.settle(now);
+        }
+        self.actions.pop_front().unwrap_or_else(|| Action::Wait(self.deadline()))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let deadlines = [self.fetching.deadline(), self.groups.deadline(), self.requests.next_unmuted()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Takes up the requests of a connection, one after the other, until one has to wait.
+    fn take_up(&mut self, connection: ConnectionId, now: Instant) {
+        while let Some((ticket, request, asker)) = self.requests.next(connection, now) {
+            let (node_id, client_host) = (asker.node_id, asker.client_host.clone());
+            let header = request.header;
+            let context = Context {
+                ticket,
+                node_id,
+                client_id: header.client_id.as_deref().unwrap_or_default(),
+                client_host: &client_host,
+                version: header.request_api_version,
+                now,
+                wall_ms: self.clock.unix_ms(now),
+            };
+            let outcome = handlers::handle(self, &context, header.request_api_key, request.body);
+            self.conclude(ticket, outcome);
+        }
+    }
+
+    fn conclude(&mut self, ticket: Ticket, outcome: Outcome) {
+        match outcome {
+            Outcome::Later => {}
+            Outcome::Answer(body) => self.answer(ticket, *body),
+            Outcome::Silence => {
+                if let Some((connection, _)) = self.requests.done(ticket) {
+                    self.actions.push_back(Action::Skip { connection });
+                }
+            }
+            Outcome::Close => {
+                if let Some((connection, _)) = self.requests.done(ticket) {
+                    self.close(connection);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, body: ResponseBody) {
+        if let Some((connection, pairing)) = self.requests.done(ticket) {
+            let response = Box::new(pairing.answer(body));
+            self.actions.push_back(Action::Send { connection, response });
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        self.lost(connection);
+        self.actions.push_back(Action::Close { connection });
+    }
+
+    fn lost(&mut self, connection: ConnectionId) {
+        if let Some(ticket) = self.requests.lost(connection) {
+            self.fetching.given_up(ticket);
+            self.groups.given_up(ticket);
+            self.coordination.given_up(ticket);
+        }
+    }
+
+    /// Answers what can be answered by now. An answer frees its connection for the next request, which may change what others
+    /// wait for.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            let mut answers = self.coordination.take_moved(&self.cluster);
+            answers.iter().for_each(|(ticket, _)| self.groups.given_up(*ticket));
+            self.groups.advance(&self.cluster.catalog, now);
+            for (ticket, body) in self.groups.take_answers() {
+                answers.push((ticket, self.coordination.complete(ticket, body)));
+            }
+            let fetched = self.fetching.take_answers(&mut self.cluster, now);
+            answers.extend(fetched.into_iter().map(|(ticket, response)| (ticket, response.into())));
+            if answers.is_empty() {
+                break;
+            }
+            for (ticket, body) in answers {
+                let connection = self.requests.connection_of(ticket);
+                self.answer(ticket, body);
+                if let Some(connection) = connection {
+                    self.take_up(connection, now);
+                }
+            }
+        }
+    }
+}

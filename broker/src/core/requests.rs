@@ -4,7 +4,16 @@
 //! likes ahead). So at most one request of a connection is under way, and answers leave in the order of the requests
 //! whatever takes long.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
+
+use milena_protocol::{Pairing, Request, ResponseBody, Str};
+
+use super::io::ConnectionId;
+
+/// How many requests of one connection may wait behind the one that is under way. A driver that reads on only when it is
+/// told to never has one wait.
+const MAX_WAITING: usize = 1000;
 
 /// A request that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,4 +36,119 @@ pub struct Context<'a> {
     pub now: Instant,
     /// The same, in milliseconds since 1970.
     pub wall_ms: i64,
+}
+
+/// What a handler makes of a request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// This is the answer.
+    Answer(Box<ResponseBody>),
+    /// The answer comes later, by the ticket.
+    Later,
+    /// It has none.
+    Silence,
+    /// The client has to be cut off.
+    Close,
+}
+
+impl<B: Into<ResponseBody>> From<B> for Outcome {
+    fn from(body: B) -> Self {
+        Outcome::Answer(Box::new(body.into()))
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub node_id: i32,
+    pub client_host: Str,
+    /// The request under way.
+    under_way: Option<Ticket>,
+    waiting: VecDeque<Box<Request>>,
+    /// Until when it is held back, since the client is over its quota.
+    muted_until: Option<Instant>,
+}
+
+/// The connections, and the requests under way on them.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    connections: BTreeMap<ConnectionId, Connection>,
+    under_way: BTreeMap<Ticket, (ConnectionId, Pairing)>,
+    next_ticket: u64,
+}
+
+impl Requests {
+    /// A client has connected.
+    pub fn connected(&mut self, id: ConnectionId, node_id: i32, client_host: &str) {
+        let connection = Connection {
+            node_id,
+            client_host: client_host.into(),
+            under_way: None,
+            waiting: VecDeque::new(),
+            muted_until: None,
+        };
+        self.connections.insert(id, connection);
+    }
+
+    /// A connection has ended; gives back the request that was under way.
+    pub fn lost(&mut self, id: ConnectionId) -> Option<Ticket> {
+        let ticket = self.connections.remove(&id)?.under_way?;
+        self.under_way.remove(&ticket);
+        Some(ticket)
+    }
+
+    /// A request came. Gives back false where the connection has sent too many ahead.
+    pub fn received(&mut self, id: ConnectionId, request: Box<Request>) -> bool {
+        match self.connections.get_mut(&id) {
+            Some(connection) if connection.waiting.len() < MAX_WAITING => {
+                connection.waiting.push_back(request);
+                true
+            }
+            Some(_) => false,
+            None => true,
+        }
+    }
+
+    /// The next request of a connection that can be taken up now.
+    pub fn next(&mut self, id: ConnectionId, now: Instant) -> Option<(Ticket, Box<Request>, &Connection)> {
+        let connection = self.connections.get_mut(&id)?;
+        if connection.under_way.is_some() || connection.muted_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        connection.muted_until = None;
+        let request = connection.waiting.pop_front()?;
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        connection.under_way = Some(ticket);
+        self.under_way.insert(ticket, (id, request.pairing()));
+        Some((ticket, request, connection))
+    }
+
+    /// A request has been answered, or has no answer; gives back where it came from, unless that is gone.
+    pub fn done(&mut self, ticket: Ticket) -> Option<(ConnectionId, Pairing)> {
+        let (id, pairing) = self.under_way.remove(&ticket)?;
+        self.connections.get_mut(&id)?.under_way = None;
+        Some((id, pairing))
+    }
+
+    /// Where a request that is under way came from.
+    pub fn connection_of(&self, ticket: Ticket) -> Option<ConnectionId> {
+        self.under_way.get(&ticket).map(|(id, _)| *id)
+    }
+
+    /// The next time that a connection is no longer held back.
+    pub fn next_unmuted(&self) -> Option<Instant> {
+        self.connections.values().filter_map(|connection| connection.muted_until).min()
+    }
+
+    /// The connections that are no longer held back.
+    pub fn unmuted(&self, now: Instant) -> Vec<ConnectionId> {
+        let is_free = |c: &&ConnectionId| self.connections[c].muted_until.is_some_and(|until| until <= now);
+        self.connections.keys().filter(is_free).copied().collect()
+    }
+
+    /// How many connections there are.
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
 }

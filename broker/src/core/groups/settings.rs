@@ -1,5 +1,7 @@
 //! What a user can set about groups, by Kafka's own names.
 
+use crate::settings::Settings;
+
 /// More members than this a group never has, nor as many who were only told their id: a client that misbehaves gets an
 /// error, and memory has an end.
 pub(super) const MAX_MEMBERS: usize = 10_000;
@@ -59,6 +61,32 @@ pub struct GroupSettings {
     pub offsets_retention_minutes: i32,
     /// `offsets.retention.check.interval.ms`: how often it is looked whether there are such.
     pub offsets_retention_check_interval_ms: i64,
+}
+
+impl From<&Settings> for GroupSettings {
+    fn from(settings: &Settings) -> Self {
+        GroupSettings {
+            max_groups: GroupSettings::default().max_groups,
+            group_initial_rebalance_delay_ms: settings.int("group.initial.rebalance.delay.ms"),
+            group_max_size: settings.int("group.max.size"),
+            group_min_session_timeout_ms: settings.int("group.min.session.timeout.ms"),
+            group_max_session_timeout_ms: settings.int("group.max.session.timeout.ms"),
+            group_consumer_heartbeat_interval_ms: settings.int("group.consumer.heartbeat.interval.ms"),
+            group_consumer_session_timeout_ms: settings.int("group.consumer.session.timeout.ms"),
+            group_consumer_max_size: settings.int("group.consumer.max.size"),
+            group_consumer_migration_policy: match settings.text("group.consumer.migration.policy") {
+                "upgrade" => MigrationPolicy::Upgrade,
+                "downgrade" => MigrationPolicy::Downgrade,
+                "disabled" => MigrationPolicy::Disabled,
+                _ => MigrationPolicy::Bidirectional,
+            },
+            group_consumer_assignment_interval_ms: settings.int("group.consumer.assignment.interval.ms"),
+            group_consumer_regex_refresh_interval_ms: settings.int("group.consumer.regex.refresh.interval.ms"),
+            offset_metadata_max_bytes: settings.int("offset.metadata.max.bytes"),
+            offsets_retention_minutes: settings.int("offsets.retention.minutes"),
+            offsets_retention_check_interval_ms: settings.long("offsets.retention.check.interval.ms"),
+        }
+    }
 }
 
 impl Default for GroupSettings {

@@ -1,0 +1,260 @@
+//! Fetch (key 1): what a request asks for, with the help of its session; reading it; waiting until there is enough.
+//!
+//! | file | what |
+//! |---|---|
+//! | `sessions.rs` | fetch sessions (KIP-227) |
+//! | `reading.rs` | what there is for a request now |
+//! | `waiting.rs` | requests that wait for more |
+
+mod reading;
+mod sessions;
+mod waiting;
+
+use std::time::{Duration, Instant};
+
+use milena_protocol::messages::fetch::{FetchableTopicResponse, PartitionData};
+use milena_protocol::messages::leader::NodeEndpoint;
+use milena_protocol::messages::{FetchRequest, FetchResponse};
+use milena_protocol::{ErrorCode, Str, Uuid};
+
+use super::cluster::Cluster;
+use super::log::Isolation;
+use super::requests::{Context, Outcome, Ticket};
+use sessions::{Mode, Sessions};
+pub(crate) use waiting::Waiting;
+
+/// The first version with topic ids instead of names (KIP-516).
+const TOPIC_IDS: i16 = 13;
+/// The first version in which a follower may answer (KIP-392).
+const FOLLOWERS: i16 = 11;
+/// The first version that tells where a leader is (KIP-951).
+const NODE_ENDPOINTS: i16 = 16;
+
+/// A partition that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Target {
+    /// `None` where the id is not known.
+    topic: Option<Str>,
+    /// All zero where names are used.
+    topic_id: Uuid,
+    partition: i32,
+}
+
+/// What is asked for of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Position {
+    offset: i64,
+    max_bytes: i32,
+    current_leader_epoch: i32,
+    last_fetched_epoch: i32,
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    ticket: Ticket,
+    node_id: i32,
+    version: i16,
+    deadline: Instant,
+    waits: bool,
+    min_bytes: usize,
+    max_bytes: usize,
+    isolation: Isolation,
+    rack: Str,
+    only_leader: bool,
+    mode: Mode,
+    /// What a new session will have.
+    opens: Vec<(Target, Position)>,
+    /// What can be read.
+    targets: Vec<(Target, Position)>,
+    /// What there is not.
+    missing: Vec<(Target, ErrorCode)>,
+}
+
+/// The fetch side of one cluster: the sessions of its brokers, and the requests that wait.
+#[derive(Debug)]
+pub(crate) struct Fetching {
+    sessions: std::collections::BTreeMap<i32, Sessions>,
+    waiting: Waiting,
+}
+
+impl Fetching {
+    /// Of these brokers.
+    pub fn new(cluster: &Cluster, seed: u64) -> Self {
+        let slots = cluster.settings.int("max.incremental.fetch.session.cache.slots");
+        let sessions = |node_id: i32| Sessions::new(slots as usize, seed ^ node_id as u64);
+        let nodes = cluster.catalog.brokers().map(|broker| broker.node_id);
+        Fetching {
+            sessions: nodes.map(|node_id| (node_id, sessions(node_id))).collect(),
+            waiting: Waiting::default(),
+        }
+    }
+
+    /// A request came.
+    pub fn fetch(&mut self, cluster: &mut Cluster, context: &Context<'_>, request: FetchRequest) -> Outcome {
+        let sessions = self.sessions.get_mut(&context.node_id).expect("every broker has them");
+        let (mode, asked) = match sessions.enter(&cluster.catalog, context, &request) {
+            Ok(entered) => entered,
+            Err(code) => {
+                let mut response = FetchResponse::default();
+                response.error_code = code;
+                return response.into();
+            }
+        };
+        let fetch = Fetch::new(cluster, context, &request, mode, asked);
+        if !fetch.targets.is_empty() {
+            let reading = fetch.read(cluster);
+            if !fetch.is_satisfied(&reading) {
+                self.waiting.insert(cluster, fetch);
+                return Outcome::Later;
+            }
+            return self.answer(cluster, fetch, reading, context.now).into();
+        }
+        self.answer(cluster, fetch, Vec::new(), context.now).into()
+    }
+
+    /// Answers of requests that have waited for long enough, or for one of the partitions that have changed.
+    pub fn take_answers(&mut self, cluster: &mut Cluster, now: Instant) -> Vec<(Ticket, FetchResponse)> {
+        let changed = cluster.take_changed();
+        let ready = self.waiting.take_ready(cluster, &changed, now);
+        let answer = |fetch: Fetch| {
+            let ticket = fetch.ticket;
+            let reading = fetch.read(cluster);
+            (ticket, self.answer(cluster, fetch, reading, now))
+        };
+        ready.into_iter().map(answer).collect()
+    }
+
+    /// The connection of a request is gone.
+    pub fn given_up(&mut self, ticket: Ticket) {
+        self.waiting.remove(ticket);
+    }
+
+    /// When to look again.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.waiting.deadline()
+    }
+
+    fn answer(
+        &mut self,
+        cluster: &Cluster,
+        fetch: Fetch,
+        reading: Vec<(Target, PartitionData)>,
+        now: Instant,
+    ) -> FetchResponse {
+        let mut partitions = reading;
+        for (target, code) in &fetch.missing {
+            partitions.push((target.clone(), failed(code)));
+        }
+        let mut response = FetchResponse::default();
+        if fetch.version >= NODE_ENDPOINTS {
+            response.node_endpoints = tell_leaders(cluster, &mut partitions);
+        }
+        let sessions = self.sessions.get_mut(&fetch.node_id).expect("every broker has them");
+        match sessions.leave(fetch.mode, &fetch.opens, &mut partitions, now) {
+            Ok(session_id) => response.session_id = session_id,
+            Err((session_id, code)) => {
+                (response.session_id, response.error_code) = (session_id, code);
+                partitions.clear();
+            }
+        }
+        for (target, mut data) in partitions {
+            data.partition_index = target.partition;
+            // As in Kafka partitions of one topic stand together only where they come in a row.
+            match response.responses.last_mut() {
+                Some(last) if is_same_topic(last, &target) => last.partitions.push(data),
+                _ => {
+                    let mut topic = FetchableTopicResponse::default();
+                    topic.topic = target.topic.unwrap_or_default();
+                    topic.topic_id = target.topic_id;
+                    topic.partitions.push(data);
+                    response.responses.push(topic);
+                }
+            }
+        }
+        response
+    }
+}
+
+impl Fetch {
+    fn new(
+        cluster: &Cluster,
+        context: &Context<'_>,
+        request: &FetchRequest,
+        mode: Mode,
+        asked: Vec<(Target, Position)>,
+    ) -> Self {
+        let opens = if matches!(mode, Mode::Full { .. }) { asked.clone() } else { Vec::new() };
+        let (mut targets, mut missing) = (Vec::new(), Vec::new());
+        for (target, position) in asked {
+            match &target.topic {
+                None => missing.push((target, ErrorCode::UNKNOWN_TOPIC_ID)),
+                Some(name) if cluster.catalog.partition(name, target.partition).is_none() => {
+                    missing.push((target, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+                }
+                Some(_) => targets.push((target, position)),
+            }
+        }
+        let limit = cluster.settings.int("fetch.max.bytes");
+        let max_bytes = request.max_bytes.clamp(0, limit) as usize;
+        let is_follower = request.replica_id >= 0 || request.replica_state.replica_id >= 0;
+        let max_wait = Duration::from_millis(request.max_wait_ms.max(0) as u64);
+        Fetch {
+            ticket: context.ticket,
+            node_id: context.node_id,
+            version: context.version,
+            deadline: context.now + max_wait,
+            waits: !max_wait.is_zero(),
+            min_bytes: (request.min_bytes.max(0) as usize).min(max_bytes),
+            max_bytes,
+            isolation: match request.isolation_level {
+                1 => Isolation::Committed,
+                _ => Isolation::Uncommitted,
+            },
+            rack: request.rack_id.detached(),
+            only_leader: is_follower || context.version < FOLLOWERS,
+            mode,
+            opens,
+            targets,
+            missing,
+        }
+    }
+}
+
+/// What is told of a partition that cannot be read.
+fn failed(code: &ErrorCode) -> PartitionData {
+    let mut data = PartitionData::default();
+    data.error_code = *code;
+    data.high_watermark = -1;
+    data.aborted_transactions = None;
+    // T27: librdkafka cannot read null.
+    data.records = Some(bytes::Bytes::new());
+    data
+}
+
+fn is_same_topic(last: &FetchableTopicResponse, target: &Target) -> bool {
+    match last.topic_id.is_zero() {
+        true => target.topic.as_ref() == Some(&last.topic),
+        false => last.topic_id == target.topic_id,
+    }
+}
+
+/// Says of partitions that are led elsewhere where that is (KIP-951).
+fn tell_leaders(cluster: &Cluster, partitions: &mut [(Target, PartitionData)]) -> Vec<NodeEndpoint> {
+    let mut nodes = std::collections::BTreeSet::new();
+    for (target, data) in partitions {
+        let tells = [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::FENCED_LEADER_EPOCH];
+        let Some(topic) = target.topic.as_ref().filter(|_| tells.contains(&data.error_code)) else {
+            continue;
+        };
+        if let Some(partition) = cluster.catalog.partition(topic, target.partition) {
+            data.current_leader.leader_id = partition.leader.unwrap_or(-1);
+            data.current_leader.leader_epoch = partition.leader_epoch;
+            nodes.extend(partition.leader);
+        }
+    }
+    super::handlers::endpoints(cluster, nodes)
+}
+
+#[cfg(test)]
+mod tests;

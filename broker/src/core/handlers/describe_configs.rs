@@ -1,0 +1,109 @@
+//! DescribeConfigs (key 32): the settings of topics and brokers.
+
+use milena_protocol::messages::describe_configs::{
+    DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use milena_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use milena_protocol::{ErrorCode, Str};
+
+use super::configs::{self, ApiError, Entry, Source};
+use crate::core::cluster::{Cluster, bad_topic_name};
+
+/// Kinds of resources (Kafka's `ConfigResource.Type`).
+pub(super) const TOPIC: i8 = 2;
+pub(super) const BROKER: i8 = 4;
+pub(super) const BROKER_LOGGER: i8 = 8;
+
+pub(super) fn handle(cluster: &Cluster, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+    let mut response = DescribeConfigsResponse::default();
+    for resource in &request.resources {
+        let mut result = DescribeConfigsResult::default();
+        result.resource_type = resource.resource_type;
+        result.resource_name = resource.resource_name.clone();
+        match describe(cluster, resource, request.include_synonyms) {
+            Ok(configs) => result.configs = configs,
+            Err((code, message)) => {
+                result.error_code = code;
+                result.error_message = Some(message.into());
+            }
+        }
+        response.results.push(result);
+    }
+    response
+}
+
+fn describe(
+    cluster: &Cluster,
+    resource: &DescribeConfigsResource,
+    synonyms: bool,
+) -> Result<Vec<DescribeConfigsResourceResult>, ApiError> {
+    let name = &resource.resource_name;
+    let is_wanted = |entry: &Entry<'_>| match &resource.configuration_keys {
+        // Kafka's admin client says "all" with an empty list in old versions.
+        Some(keys) if !keys.is_empty() => keys.iter().any(|key| **key == *entry.name),
+        _ => true,
+    };
+    match resource.resource_type {
+        TOPIC => {
+            if let Some(why) = bad_topic_name(name) {
+                return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why.to_owned()));
+            }
+            let state = cluster.catalog.topic(name).and_then(|topic| cluster.topic_state(topic.id));
+            let Some(state) = state else {
+                return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, format!("there is no topic {name}")));
+            };
+            let entries = configs::topic(&cluster.settings, &state.overrides).filter(is_wanted);
+            Ok(entries.map(|entry| result(cluster, &entry, false, synonyms)).collect())
+        }
+        BROKER => {
+            // The empty name stands for what all brokers were told while they ran: nothing.
+            if name.is_empty() {
+                return Ok(Vec::new());
+            }
+            let id = name.parse().ok();
+            if id.is_none_or(|id| cluster.catalog.broker(id).is_none()) {
+                let why = format!("there is no broker {name}");
+                return Err((ErrorCode::INVALID_REQUEST, why));
+            }
+            let entries = configs::broker(&cluster.settings).filter(is_wanted);
+            Ok(entries.map(|entry| result(cluster, &entry, true, synonyms)).collect())
+        }
+        BROKER_LOGGER => Ok(Vec::new()),
+        other => Err((ErrorCode::INVALID_REQUEST, format!("there are no resources of type {other}"))),
+    }
+}
+
+fn result(
+    cluster: &Cluster,
+    entry: &Entry<'_>,
+    read_only: bool,
+    with_synonyms: bool,
+) -> DescribeConfigsResourceResult {
+    let mut result = DescribeConfigsResourceResult::default();
+    result.name = entry.name.into();
+    result.value = Some(entry.value.into());
+    result.read_only = read_only;
+    result.is_default = entry.source == Source::Default;
+    result.config_source = entry.source.id();
+    result.config_type = entry.property.kind.id();
+    if with_synonyms {
+        let settings = &cluster.settings;
+        let of_broker = settings.explicit(entry.property.name);
+        if entry.source == Source::Topic {
+            result.synonyms.push(synonym(entry.name, entry.value, Source::Topic));
+        }
+        if let Some(value) = of_broker {
+            result.synonyms.push(synonym(entry.property.name, value, Source::StaticBroker));
+        }
+        result.synonyms.push(synonym(entry.property.name, entry.property.default, Source::Default));
+    }
+    result
+}
+
+fn synonym(name: &'static str, value: &str, source: Source) -> DescribeConfigsSynonym {
+    let mut synonym = DescribeConfigsSynonym::default();
+    synonym.name = Str::from_static(name);
+    synonym.value = Some(value.into());
+    synonym.source = source.id();
+    synonym
+}

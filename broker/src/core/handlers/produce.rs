@@ -1,0 +1,140 @@
+//! Produce (key 0): records for partitions.
+
+use milena_protocol::messages::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, TopicProduceData,
+    TopicProduceResponse,
+};
+use milena_protocol::messages::{ProduceRequest, ProduceResponse};
+use milena_protocol::{ErrorCode, Str};
+
+use super::endpoints;
+use crate::core::cluster::{Asked, Cluster, is_internal};
+use crate::core::log::{Append, AppendError, only_batch};
+use crate::core::requests::{Context, Outcome};
+
+/// The first version with topic ids instead of names (KIP-516).
+const TOPIC_IDS: i16 = 13;
+/// The first version that tells where a leader is (KIP-951).
+const LEADER: i16 = 10;
+
+/// Who may write to Kafka's own topics.
+const ADMIN_CLIENT: &str = "__admin_client";
+
+pub(super) fn handle(cluster: &mut Cluster, context: &Context<'_>, request: &ProduceRequest) -> Outcome {
+    let mut response = ProduceResponse::default();
+    let mut nodes = std::collections::BTreeSet::new();
+    let mut failed = false;
+    let unauthorized = is_transactional(request) && request.transactional_id.is_none();
+    for topic in &request.topic_data {
+        let mut results = TopicProduceResponse::default();
+        (results.name, results.topic_id) = (topic.name.clone(), topic.topic_id);
+        for partition in &topic.partition_data {
+            let appended = match unauthorized {
+                true => Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.into()),
+                false => append(cluster, context, request, topic, partition),
+            };
+            let mut result = PartitionProduceResponse::default();
+            result.index = partition.index;
+            match appended {
+                Ok((base_offset, log_append_time_ms, log_start_offset)) => {
+                    (result.base_offset, result.log_append_time_ms) = (base_offset, log_append_time_ms);
+                    result.log_start_offset = log_start_offset;
+                }
+                Err(error) => {
+                    failed = true;
+                    if error.code == ErrorCode::NOT_LEADER_OR_FOLLOWER && context.version >= LEADER {
+                        let name = name(cluster, context, topic).unwrap_or_default();
+                        if let Some(known) = cluster.catalog.partition(&name, partition.index) {
+                            result.current_leader.leader_id = known.leader.unwrap_or(-1);
+                            result.current_leader.leader_epoch = known.leader_epoch;
+                            nodes.extend(known.leader);
+                        }
+                    }
+                    fail(&mut result, error);
+                }
+            }
+            results.partition_responses.push(result);
+        }
+        response.responses.push(results);
+    }
+    response.node_endpoints = endpoints(cluster, nodes);
+    match request.acks {
+        // Who waits for no answer learns of an error by being cut off.
+        0 if failed => Outcome::Close,
+        0 => Outcome::Silence,
+        _ => response.into(),
+    }
+}
+
+fn fail(result: &mut PartitionProduceResponse, error: AppendError) {
+    result.error_code = error.code;
+    result.base_offset = -1;
+    result.error_message = error.message.map(Str::from);
+    for (index, why) in error.records {
+        let mut record = BatchIndexAndErrorMessage::default();
+        record.batch_index = index;
+        record.batch_index_error_message = Some(Str::from_static(why));
+        result.record_errors.push(record);
+    }
+}
+
+/// The topic's name; `None` where the id is not known.
+fn name(cluster: &Cluster, context: &Context<'_>, topic: &TopicProduceData) -> Option<Str> {
+    match context.version >= TOPIC_IDS {
+        true => cluster.catalog.topic_by_id(topic.topic_id).map(|topic| topic.name.clone()),
+        false => Some(topic.name.clone()),
+    }
+}
+
+fn is_transactional(request: &ProduceRequest) -> bool {
+    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    partitions.into_iter().any(|partition| {
+        let records = partition.records.as_deref().unwrap_or_default();
+        let batches = milena_protocol::records::Batches::new(records).verify_crc(false);
+        batches.map_while(Result::ok).any(|batch| batch.is_transactional)
+    })
+}
+
+/// Base offset, log-append time, log start offset.
+type Appended = (i64, i64, i64);
+
+fn append(
+    cluster: &mut Cluster,
+    context: &Context<'_>,
+    request: &ProduceRequest,
+    topic: &TopicProduceData,
+    partition: &PartitionProduceData,
+) -> Result<Appended, AppendError> {
+    let name = name(cluster, context, topic).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?;
+    let known = cluster.catalog.partition(&name, partition.index);
+    let in_sync = known.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?.isr.len();
+    let batch = only_batch(partition.records.as_ref(), context.version)?;
+    if !(-1..=1).contains(&request.acks) {
+        return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
+    }
+    if is_internal(&name) && context.client_id != ADMIN_CLIENT {
+        return Err(ErrorCode::INVALID_TOPIC_EXCEPTION.into());
+    }
+    let mut replica = cluster.replica(Asked {
+        node_id: context.node_id,
+        topic: &name,
+        index: partition.index,
+        current_leader_epoch: -1,
+        only_leader: true,
+    })?;
+    if request.acks == -1 && in_sync < replica.settings.min_insync_replicas {
+        return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
+    }
+    let mut to = Append {
+        settings: replica.settings,
+        leader_epoch: replica.partition.leader_epoch,
+        wall_ms: context.wall_ms,
+        decompressor: &mut *replica.decompressor,
+    };
+    let info = replica.log.append(&batch, &mut to)?;
+    let log_start_offset = replica.log.start_offset();
+    if !info.is_duplicate {
+        replica.changed();
+    }
+    Ok((info.base_offset, info.log_append_time_ms, log_start_offset))
+}

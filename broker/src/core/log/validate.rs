@@ -1,0 +1,201 @@
+//! Whether a batch that a client produced may be appended (Kafka's `ProduceRequest.validateRecords` and `LogValidator`).
+
+use bytes::Bytes;
+use milena_protocol::ErrorCode;
+use milena_protocol::records::{
+    Batch, BatchBuilder, Batches, Compression, Decompressor, Header, Record, RecordErrorKind, Stamp,
+    TimestampType,
+};
+
+use crate::settings::TopicSettings;
+
+/// Why something is not appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AppendError {
+    pub code: ErrorCode,
+    /// For people to read; `None` where the code says it all.
+    pub message: Option<String>,
+    /// Which records are to blame, by their index in the batch, and why.
+    pub records: Vec<(i32, &'static str)>,
+}
+
+impl AppendError {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        AppendError { code, message: Some(message.into()), records: Vec::new() }
+    }
+}
+
+impl From<ErrorCode> for AppendError {
+    fn from(code: ErrorCode) -> Self {
+        AppendError { code, message: None, records: Vec::new() }
+    }
+}
+
+/// The one batch that a Produce request may have for a partition. Its checksum is not looked at yet.
+pub(crate) fn only_batch(records: Option<&Bytes>, version: i16) -> Result<Batch<'_>, ErrorCode> {
+    let mut batches = Batches::new(records.ok_or(ErrorCode::INVALID_RECORD)?).verify_crc(false);
+    let batch = match batches.next() {
+        None => return Err(ErrorCode::INVALID_RECORD),
+        Some(Err(error)) => {
+            return Err(match error.kind() {
+                RecordErrorKind::UnknownCompression(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
+                _ => ErrorCode::CORRUPT_MESSAGE,
+            });
+        }
+        Some(Ok(batch)) => batch,
+    };
+    if batch.magic != 2 {
+        return Err(ErrorCode::INVALID_RECORD);
+    }
+    // KIP-110: clients that speak older versions cannot know zstd.
+    if version < 7 && batch.compression == Compression::Zstd {
+        return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
+    }
+    match batches.next() {
+        None => Ok(batch),
+        Some(_) => Err(ErrorCode::INVALID_RECORD),
+    }
+}
+
+/// Checks the header of a batch from a client, and its checksum.
+pub(super) fn header(batch: &Batch<'_>, settings: &TopicSettings) -> Result<(), AppendError> {
+    let invalid = |message: &str| Err(AppendError::new(ErrorCode::INVALID_RECORD, message));
+    if batch.base_offset != 0 {
+        return invalid("a produced batch begins at offset 0");
+    }
+    if batch.size as i64 > settings.max_message_bytes {
+        return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
+    }
+    if batch.check_crc().is_err() {
+        return Err(ErrorCode::CORRUPT_MESSAGE.into());
+    }
+    let count = i64::from(batch.count.unwrap_or(0));
+    if count <= 0 || count != batch.last_offset.wrapping_sub(batch.base_offset).wrapping_add(1) {
+        return invalid("the number of records does not fit the offsets");
+    }
+    if batch.is_control {
+        return invalid("control records are the broker's to write");
+    }
+    if batch.producer_id >= 0 && batch.base_sequence < 0 {
+        return invalid("a batch with a producer id has sequence numbers");
+    }
+    Ok(())
+}
+
+/// Where and when a batch is appended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub offset: i64,
+    pub leader_epoch: i32,
+    pub wall_ms: i64,
+}
+
+/// Reads the records of a batch, and gives back the batch as it goes into the log.
+pub(super) fn records(
+    batch: &Batch<'_>,
+    settings: &TopicSettings,
+    place: Place,
+    decompressor: &mut Decompressor,
+) -> Result<Bytes, AppendError> {
+    let target = settings.compression.unwrap_or(batch.compression);
+    let mut max_timestamp = -1;
+    let mut in_sequence = true;
+    let mut bad = Vec::new();
+    let mut bad_time = false;
+    for (index, record) in batch.records(decompressor).map_err(|e| unreadable(e.kind()))?.enumerate() {
+        let record = record.map_err(|e| unreadable(e.kind()))?;
+        let index = index as i32;
+        if settings.compact && record.key.is_none() {
+            bad.push((index, "a compacted topic needs keys"));
+        } else if let Some(why) = bad_timestamp(batch, &record, settings, place.wall_ms) {
+            bad_time = true;
+            bad.push((index, why));
+        }
+        max_timestamp = max_timestamp.max(record.timestamp);
+        in_sequence &= record.offset == i64::from(index);
+    }
+    if !bad.is_empty() {
+        let (code, what) = match bad_time {
+            true => (ErrorCode::INVALID_TIMESTAMP, "timestamps"),
+            false => (ErrorCode::INVALID_RECORD, "records"),
+        };
+        let message = Some(format!("{} of the {what} are invalid, the first at {}", bad.len(), bad[0].0));
+        return Err(AppendError { code, message, records: bad });
+    }
+    // Old clients got the offsets inside compressed batches wrong, and Kafka writes such batches anew.
+    let is_compressed = batch.compression != Compression::None;
+    if target != batch.compression || (is_compressed && !in_sequence) {
+        return rebuilt(batch, target, settings, place, decompressor);
+    }
+    let timestamp = match settings.message_timestamp_type {
+        TimestampType::LogAppendTime => (TimestampType::LogAppendTime, place.wall_ms),
+        _ => (TimestampType::CreateTime, max_timestamp),
+    };
+    let mut stamp = Stamp::new(place.offset, place.leader_epoch);
+    stamp.timestamp = Some(timestamp);
+    Ok(batch.stamped(&stamp).expect("older formats have been refused"))
+}
+
+/// Why a record's timestamp is not good, if it is not.
+fn bad_timestamp(
+    batch: &Batch<'_>,
+    record: &Record<'_>,
+    settings: &TopicSettings,
+    wall_ms: i64,
+) -> Option<&'static str> {
+    let by_producer = settings.message_timestamp_type == TimestampType::CreateTime;
+    if by_producer && record.timestamp != -1 {
+        let age = wall_ms.wrapping_sub(record.timestamp);
+        let is_out = age > settings.message_timestamp_before_max_ms
+            || age.wrapping_neg() > settings.message_timestamp_after_max_ms;
+        is_out.then_some("the timestamp is too far from the broker's time")
+    } else if batch.timestamp_type == TimestampType::LogAppendTime {
+        Some("log-append time is the broker's to set")
+    } else {
+        None
+    }
+}
+
+/// The batch with another compression.
+fn rebuilt(
+    batch: &Batch<'_>,
+    target: Compression,
+    settings: &TopicSettings,
+    place: Place,
+    decompressor: &mut Decompressor,
+) -> Result<Bytes, AppendError> {
+    let failed = |_| AppendError::from(ErrorCode::UNKNOWN_SERVER_ERROR);
+    let mut builder = BatchBuilder::with_compression(target)
+        .map_err(|_| AppendError::from(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE))?;
+    builder
+        .set_base_offset(place.offset)
+        .set_partition_leader_epoch(place.leader_epoch)
+        .set_producer(batch.producer_id, batch.producer_epoch, batch.base_sequence)
+        .set_transactional(batch.is_transactional);
+    if settings.message_timestamp_type == TimestampType::LogAppendTime {
+        builder.set_log_append_time(Some(place.wall_ms));
+    }
+    for record in batch.records(decompressor).map_err(|e| unreadable(e.kind()))? {
+        let record = record.map_err(|e| unreadable(e.kind()))?;
+        let headers: Vec<Header<'_>> = record.headers().collect();
+        builder.append(record.timestamp, record.key, record.value, &headers).map_err(failed)?;
+    }
+    let bytes = builder.build();
+    if bytes.len() as i64 > settings.max_message_bytes {
+        return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
+    }
+    Ok(bytes)
+}
+
+/// The code for records that cannot be read.
+fn unreadable(kind: RecordErrorKind) -> AppendError {
+    match kind {
+        RecordErrorKind::FeatureDisabled(compression) => AppendError::new(
+            ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+            format!("this broker was built without {compression}"),
+        ),
+        // Java's codecs throw what Kafka has no code for.
+        RecordErrorKind::Decompression { .. } => ErrorCode::UNKNOWN_SERVER_ERROR.into(),
+        other => AppendError::new(ErrorCode::INVALID_RECORD, other.to_string()),
+    }
+}

@@ -1,0 +1,76 @@
+//! The whole core against every request that Kafka's own classes wrote: `testdata/golden`.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::{Bytes, BytesMut};
+use milena_protocol::{Api, ErrorCode, Pairing, Request, RequestBody, RequestHeader};
+
+use super::io::{Action, Event};
+use super::refusal::refusal;
+use super::test_support::Sim;
+use super::versions::Versions;
+
+/// The golden requests of an API: their versions, and their bodies.
+fn golden(api: Api) -> Vec<(i16, RequestBody)> {
+    let path = milena_testdata::folder().join(format!("golden/{api}Request.jsonl"));
+    let lines = std::fs::read_to_string(&path).unwrap();
+    let parse = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let version = line["version"].as_i64().unwrap() as i16;
+        let bytes = Bytes::from(BASE64_STANDARD.decode(line["bytes"].as_str().unwrap()).unwrap());
+        (version, RequestBody::read(api.key(), version, &bytes).unwrap())
+    };
+    lines.lines().map(parse).collect()
+}
+
+#[test]
+fn every_request_can_be_refused_in_its_own_shape() {
+    for (api, range) in Versions::default().offered() {
+        for (version, request) in golden(api).into_iter().filter(|(version, _)| range.contains(version)) {
+            let answer = refusal(&request, version, ErrorCode::NOT_COORDINATOR);
+            let answer = answer.unwrap_or_else(|| panic!("{api} cannot be refused"));
+            let written = answer.write(version, &mut BytesMut::new());
+            assert!(written.is_ok(), "{api} v{version}: {written:?}");
+        }
+    }
+}
+
+#[test]
+fn every_request_is_answered_in_its_own_shape() {
+    for (api, _) in Versions::default().offered() {
+        for (version, body) in golden(api) {
+            let mut sim = Sim::new(&[]);
+            let connection = sim.connect(1);
+            let header = RequestHeader::new(api, version, 7, None);
+            let request = Request { header, body };
+            let pairing = request.pairing();
+            let has_answer = request.expects_response();
+            sim.core.handle(Event::Received { connection, request: Box::new(request) }, sim.now);
+            expect_an_answer(&mut sim, pairing, has_answer);
+        }
+    }
+}
+
+/// Waits for what comes of a request, and sees that it can be written.
+fn expect_an_answer(sim: &mut Sim, pairing: Pairing, has_answer: bool) {
+    let api = Api::from_key(pairing.api_key).unwrap();
+    let version = pairing.api_version;
+    for _ in 0..1000 {
+        match sim.core.poll(sim.now) {
+            Action::Send { response, .. } => {
+                assert!(has_answer, "{api} v{version}");
+                let written = response.encode(&mut BytesMut::new());
+                assert!(written.is_ok(), "{api} v{version}: {written:?} of {response:?}");
+                return;
+            }
+            Action::Skip { .. } => return assert!(!has_answer, "{api} v{version}"),
+            Action::Close { .. } => {
+                let serves = Versions::default().serves(api, version);
+                return assert!(!serves || !has_answer, "{api} v{version} is cut off");
+            }
+            Action::Wait(Some(deadline)) => sim.now = sim.now.max(deadline),
+            other => panic!("{api} v{version}: {other:?}"),
+        }
+    }
+    panic!("{api} v{version} is never answered");
+}
