@@ -10,45 +10,31 @@ use super::cluster::{CONSUMER_OFFSETS, Cluster};
 use super::refusal::{self, refusal};
 use super::requests::{Context, Outcome, Ticket};
 
-/// Requests that the coordinator has not answered yet.
+/// Requests that name groups of several coordinators, until they are answered.
 #[derive(Debug, Default)]
 pub(super) struct Coordination {
-    waiting: BTreeMap<Ticket, Asked>,
-}
-
-/// What has to be known of a request until it is answered.
-#[derive(Debug)]
-struct Asked {
-    node_id: i32,
-    /// The one group that it is about, if it is one.
-    group_id: Option<Str>,
-    /// Groups that it names, which other brokers coordinate.
-    elsewhere: Vec<Str>,
-    /// What it is answered with when the coordinator moves.
-    moved: Option<ResponseBody>,
+    /// The groups that are not the asked broker's.
+    elsewhere: BTreeMap<Ticket, Vec<Str>>,
 }
 
 /// Hands a request over to the groups, if the broker that was asked coordinates them.
 pub(super) fn handle(core: &mut Core, context: &Context<'_>, mut request: RequestBody) -> Outcome {
     let cluster = &core.cluster;
-    let group_id = group_id(&request).cloned();
-    let moved = refusal(&request, context.version, ErrorCode::NOT_COORDINATOR);
-    if let Some(group_id) = &group_id
-        && !coordinates(cluster, context.node_id, group_id)
-    {
-        return moved.map_or(Outcome::Close, |body| Outcome::Answer(Box::new(body)));
+    if group_id(&request).is_some_and(|group_id| !coordinates(cluster, context.node_id, group_id)) {
+        let body = refusal(&request, context.version, ErrorCode::NOT_COORDINATOR);
+        return body.map_or(Outcome::Close, |body| Outcome::Answer(Box::new(body)));
     }
     let elsewhere = take_elsewhere(cluster, context.node_id, &mut request);
-    let group_id = group_id.as_ref().map(Str::detached);
-    let asked = Asked { node_id: context.node_id, group_id, elsewhere, moved };
-    core.coordination.waiting.insert(context.ticket, asked);
+    if !elsewhere.is_empty() {
+        core.coordination.elsewhere.insert(context.ticket, elsewhere);
+    }
 
     let (groups, catalog) = (&mut core.groups, &core.cluster.catalog);
     match request {
-        RequestBody::JoinGroup(request) => groups.join_group(context, request),
-        RequestBody::SyncGroup(request) => groups.sync_group(context, request),
+        RequestBody::JoinGroup(request) => groups.join_group(context, request, catalog),
+        RequestBody::SyncGroup(request) => groups.sync_group(context, request, catalog),
         RequestBody::Heartbeat(request) => groups.heartbeat(context, request),
-        RequestBody::LeaveGroup(request) => groups.leave_group(context, request),
+        RequestBody::LeaveGroup(request) => groups.leave_group(context, request, catalog),
         RequestBody::OffsetCommit(request) => groups.offset_commit(context, request, catalog),
         RequestBody::OffsetFetch(request) => groups.offset_fetch(context, request, catalog),
         RequestBody::OffsetDelete(request) => groups.offset_delete(context, request, catalog),
@@ -58,6 +44,12 @@ pub(super) fn handle(core: &mut Core, context: &Context<'_>, mut request: Reques
         }
         RequestBody::DescribeGroups(request) => groups.describe_groups(context, request),
         RequestBody::DeleteGroups(request) => groups.delete_groups(context, request),
+        RequestBody::ConsumerGroupHeartbeat(request) => {
+            groups.consumer_group_heartbeat(context, request, catalog);
+        }
+        RequestBody::ConsumerGroupDescribe(request) => {
+            groups.consumer_group_describe(context, request, catalog);
+        }
         RequestBody::TxnOffsetCommit(request) => groups.txn_offset_commit(context, request, catalog),
         _ => return Outcome::Close,
     }
@@ -72,11 +64,9 @@ fn coordinates(cluster: &Cluster, node_id: i32, group_id: &str) -> bool {
 impl Coordination {
     /// Completes an answer with what it says of groups that other brokers coordinate.
     pub fn complete(&mut self, ticket: Ticket, mut body: ResponseBody) -> ResponseBody {
-        let Some(asked) = self.waiting.remove(&ticket) else { return body };
-        let code = ErrorCode::NOT_COORDINATOR;
-        let elsewhere = &asked.elsewhere;
+        let Some(elsewhere) = self.elsewhere.remove(&ticket) else { return body };
+        let (code, elsewhere) = (ErrorCode::NOT_COORDINATOR, &elsewhere);
         match &mut body {
-            _ if elsewhere.is_empty() => {}
             ResponseBody::DescribeGroups(body) => {
                 body.groups.extend(refusal::describe_groups(elsewhere, code).groups);
             }
@@ -98,19 +88,7 @@ impl Coordination {
 
     /// The connection of a request is gone.
     pub fn given_up(&mut self, ticket: Ticket) {
-        self.waiting.remove(&ticket);
-    }
-
-    /// Requests whose group has got another coordinator, and what to answer.
-    pub fn take_moved(&mut self, cluster: &Cluster) -> Vec<(Ticket, ResponseBody)> {
-        let has_moved = |asked: &Asked| {
-            let group_id = asked.group_id.as_deref();
-            group_id.is_some_and(|group_id| !coordinates(cluster, asked.node_id, group_id))
-        };
-        let moved = self.waiting.iter().filter(|(_, asked)| has_moved(asked)).map(|(ticket, _)| *ticket);
-        let moved: Vec<Ticket> = moved.collect();
-        let answer = |ticket| Some((ticket, self.waiting.remove(&ticket)?.moved?));
-        moved.into_iter().filter_map(answer).collect()
+        self.elsewhere.remove(&ticket);
     }
 }
 

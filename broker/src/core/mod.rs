@@ -220,8 +220,7 @@ impl Core {
     /// wait for.
     fn settle(&mut self, now: Instant) {
         loop {
-            let mut answers = self.coordination.take_moved(&self.cluster);
-            answers.iter().for_each(|(ticket, _)| self.groups.given_up(*ticket));
+            let mut answers = Vec::new();
             self.groups.advance(&self.cluster.catalog, now);
             for (ticket, body) in self.groups.take_answers() {
                 answers.push((ticket, self.coordination.complete(ticket, body)));

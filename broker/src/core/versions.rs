@@ -32,6 +32,8 @@ const OFFERED: &[(Api, RangeInclusive<i16>)] = &[
     (Api::DeleteGroups, 0..=2),
     (Api::OffsetDelete, 0..=0),
     (Api::DescribeCluster, 0..=2),
+    (Api::ConsumerGroupHeartbeat, 0..=1),
+    (Api::ConsumerGroupDescribe, 0..=1),
     (Api::DescribeTopicPartitions, 0..=0),
 ];
 

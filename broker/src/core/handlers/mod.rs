@@ -57,7 +57,9 @@ pub(super) fn handle(core: &mut Core, context: &Context<'_>, api_key: i16, reque
         | RequestBody::OffsetDelete(_)
         | RequestBody::ListGroups(_)
         | RequestBody::DescribeGroups(_)
-        | RequestBody::DeleteGroups(_)) => coordination::handle(core, context, request),
+        | RequestBody::DeleteGroups(_)
+        | RequestBody::ConsumerGroupHeartbeat(_)
+        | RequestBody::ConsumerGroupDescribe(_)) => coordination::handle(core, context, request),
         RequestBody::ApiVersions(request) => api_versions::handle(&core.versions, context, &request).into(),
         RequestBody::Produce(request) => produce::handle(cluster, context, &request),
         RequestBody::Fetch(request) => core.fetching.fetch(cluster, context, request),
