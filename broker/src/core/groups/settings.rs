@@ -81,7 +81,8 @@ impl From<&Settings> for GroupSettings {
                 _ => MigrationPolicy::Bidirectional,
             },
             group_consumer_assignment_interval_ms: settings.int("group.consumer.assignment.interval.ms"),
-            group_consumer_regex_refresh_interval_ms: settings.int("group.consumer.regex.refresh.interval.ms"),
+            group_consumer_regex_refresh_interval_ms: settings
+                .int("group.consumer.regex.refresh.interval.ms"),
             offset_metadata_max_bytes: settings.int("offset.metadata.max.bytes"),
             offsets_retention_minutes: settings.int("offsets.retention.minutes"),
             offsets_retention_check_interval_ms: settings.long("offsets.retention.check.interval.ms"),
