@@ -45,7 +45,11 @@ pub enum GroupProtocol {
     /// One of the members shares out the partitions, and all of them stop for it or hand over in two rounds.
     #[default]
     Classic,
-    /// The broker does it, for each member by itself (KIP-848).
+    /// The broker does it, for each member by itself (KIP-848): nothing stops for the others. Brokers know it from 4.0 on.
+    /// Members of both kinds can be in one group, so that it can move from one to the other by rolling restart.
+    ///
+    /// When the broker refuses the member for good, each poll says why until the consumer subscribes anew, which is another
+    /// try; the Java consumer says it once, and is silent then.
     Consumer,
 }
 
