@@ -97,10 +97,10 @@ impl Groups {
     }
 
     fn expiry_interval(&self) -> Duration {
-        // Less than a millisecond would never end.
-        Duration::from_millis(
-            u64::try_from(self.shared.settings.offsets_retention_check_interval_ms).unwrap_or(0).max(1),
-        )
+        // Less than a millisecond would never end, and more than a year is never.
+        let interval_ms =
+            self.shared.settings.offsets_retention_check_interval_ms.clamp(1, 365 * 24 * 3_600_000);
+        Duration::from_millis(interval_ms.unsigned_abs())
     }
 
     /// Whether there is such a group, or room for one more.

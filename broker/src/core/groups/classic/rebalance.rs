@@ -1,6 +1,6 @@
 //! From one generation of a classic group to the next: all members join again, or are left behind.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use milena_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
@@ -9,6 +9,9 @@ use milena_protocol::{ErrorCode, Str};
 use super::{ClassicGroup, State};
 use crate::core::groups::shared::Shared;
 use crate::core::groups::timers::{Timer, millis};
+
+/// How long a group waits at least for members whose sessions have to end.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// What the end of the join timer means: how much longer it may be set anew while more members come.
 #[derive(Clone, Copy, Debug)]
@@ -106,8 +109,10 @@ impl ClassicGroup {
             }
             shared.timers.set(&self.id, Timer::Sync, now + millis(self.rebalance_timeout_ms()));
         } else {
-            // Only static members are left, and none of them is here: their sessions decide.
-            self.wait_for_joins(shared, now);
+            // Only static members are left, and none of them is here: their sessions decide. A member may have said
+            // that its rebalance timeout is nothing: so at least a moment passes before the next look.
+            let wait = millis(self.rebalance_timeout_ms()).max(MOMENT);
+            shared.timers.set(&self.id, Timer::Join, now + wait);
         }
     }
 

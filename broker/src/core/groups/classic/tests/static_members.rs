@@ -164,6 +164,24 @@ fn a_rebalance_in_which_no_static_member_joins_waits_for_their_sessions() {
 }
 
 #[test]
+fn a_rebalance_timeout_of_nothing_does_not_keep_the_coordinator_busy_forever() {
+    let mut bench = Bench::prompt();
+    let (ids, _) = stable(&mut bench, 1);
+    let mut hasty = named("", "a");
+    hasty.rebalance_timeout_ms = 0;
+    let asked = bench.ask(hasty);
+    let generation = bench.now(join(&ids[0], RANGE)).generation_id;
+    let id = bench.answer(asked).unwrap().member_id;
+    bench.now(assign(&ids[0], generation, &[]));
+    assert_eq!(bench.now(sync(&id, generation)).error_code, ErrorCode::NONE);
+    bench.now(leave(&[(&ids[0], None)]));
+    // Who is left has not joined, and the time for it is over at once, again and again until the session ends.
+    bench.pass(60_000);
+    assert_eq!(bench.now(heartbeat(&id, generation)).error_code, ErrorCode::UNKNOWN_MEMBER_ID);
+    assert_eq!(bench.groups.shared.timers.next(), None);
+}
+
+#[test]
 fn an_operator_takes_static_members_out_by_their_names() {
     let mut bench = Bench::prompt();
     let (leader, _, generation) = stable_pair(&mut bench);
