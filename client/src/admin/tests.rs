@@ -308,7 +308,7 @@ async fn trouble_of_a_partition_that_lasts_is_its_own() {
         _ => None,
     })
     .await;
-    let config = broker.config().default_api_timeout(Duration::from_millis(300));
+    let config = broker.config().default_api_timeout(Duration::from_secs(2));
     let wanted = [0, 1].map(|n| (TopicPartition::new("t", n), OffsetSpec::Latest));
     let offsets = Admin::new(config).unwrap().list_offsets(wanted).await.unwrap();
     let expected = [Ok(Some(3)), Err(ErrorCode::LEADER_NOT_AVAILABLE)];
