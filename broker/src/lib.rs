@@ -18,6 +18,7 @@
 //! ```
 //!
 //! - [`Broker`] is one broker, or a cluster of several; a [`Builder`] says what it is made of.
+//! - [`Control`] is what a test does to it: brokers stop, leaders move, logs lose their ends.
 //! - [`Settings`] are Kafka's, by their own names.
 //! - [`core`] is the broker without a clock and without sockets, for those who run it on a loop of their own.
 
@@ -26,5 +27,6 @@ pub mod core;
 mod server;
 mod settings;
 
-pub use server::{Broker, Builder, StartError};
+pub use core::steering::{Steer, SteerError, Steered, StoredRecord, Whom};
+pub use server::{Broker, Builder, Control, StartError};
 pub use settings::{SettingError, Settings};

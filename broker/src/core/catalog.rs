@@ -194,6 +194,12 @@ impl Catalog {
         }
     }
 
+    /// Lets the leader of a partition begin a new epoch. Gives back whether there is such a partition.
+    pub fn bump_leader_epoch(&mut self, topic: &str, index: i32) -> bool {
+        let partition = self.partition_mut(topic, index);
+        partition.map(|partition| partition.leader_epoch += 1).is_some()
+    }
+
     /// Starts or stops a broker: it enters or leaves the in-sync sets, and what it led goes to the first replica that runs.
     /// As in Kafka a broker that comes back does not take its leaderships back.
     pub fn set_up(&mut self, node_id: i32, is_up: bool) {

@@ -161,6 +161,41 @@ impl Cluster {
         })
     }
 
+    /// The log of a partition, whoever has it.
+    pub fn log(&self, topic: &str, index: i32) -> Option<&Log> {
+        let id = self.catalog.topic(topic)?.id;
+        self.topics.get(&id)?.logs.get(usize::try_from(index).ok()?)
+    }
+
+    /// As [`log`](Self::log), to change it.
+    pub fn log_mut(&mut self, topic: &str, index: i32) -> Option<&mut Log> {
+        let id = self.catalog.topic(topic)?.id;
+        self.topics.get_mut(&id)?.logs.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// Readers of a partition who wait should look again.
+    pub fn partition_changed(&mut self, topic: &str, index: i32) {
+        if let Some(topic) = self.catalog.topic(topic) {
+            self.changed.insert((topic.id, index));
+        }
+    }
+
+    /// Some partitions have other leaders, or their leaders began new epochs: as in Kafka's `Partition.makeLeader` the logs
+    /// take note, and readers who wait look again.
+    pub fn leaders_changed(&mut self) {
+        for topic in self.catalog.topics() {
+            let logs = self.topics.get_mut(&topic.id).map(|state| &mut state.logs);
+            for ((index, partition), log) in
+                topic.partitions.iter().enumerate().zip(logs.into_iter().flatten())
+            {
+                if partition.leader.is_some() && log.epochs().latest() != Some(partition.leader_epoch) {
+                    log.led(partition.leader_epoch);
+                }
+                self.changed.insert((topic.id, index as i32));
+            }
+        }
+    }
+
     /// The partitions that have changed since this was asked last.
     pub fn take_changed(&mut self) -> BTreeSet<PartitionKey> {
         std::mem::take(&mut self.changed)
@@ -205,10 +240,15 @@ impl Cluster {
 
     /// As [`coordinator`](Self::coordinator), and creates nothing.
     pub fn known_coordinator(&self, topic: &str, name: &str) -> Option<i32> {
-        let partitions = &self.catalog.topic(topic)?.partitions;
+        let index = self.coordinator_partition(topic, name)?;
+        self.catalog.partition(topic, index)?.leader
+    }
+
+    /// The partition whose leader is the coordinator.
+    pub fn coordinator_partition(&self, topic: &str, name: &str) -> Option<i32> {
+        let count = self.catalog.topic(topic)?.partitions.len();
         let hash = java_hash(name);
-        let index = if hash == i32::MIN { 0 } else { hash.unsigned_abs() as usize } % partitions.len();
-        partitions[index].leader
+        Some((if hash == i32::MIN { 0 } else { hash.unsigned_abs() as usize } % count) as i32)
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `log/` | the log of a partition |
 //! | `fetching/` | Fetch: sessions, long polls |
 //! | `groups/`, `coordination.rs` | the group coordinator; what it is asked |
+//! | `steering/` | what tests do to the cluster |
 //! | `refusal.rs` | answers that say nothing but an error |
 //! | `wall_clock.rs`, `rng.rs` | time and chance, as values |
 
@@ -23,6 +24,7 @@ pub mod groups;
 pub mod io;
 pub mod requests;
 pub mod rng;
+pub mod steering;
 
 mod cluster;
 mod coordination;

@@ -62,6 +62,8 @@ impl<B: Into<ResponseBody>> From<B> for Outcome {
 pub(crate) struct Connection {
     pub node_id: i32,
     pub client_host: Str,
+    /// What the client called itself in its last request (`client.id`).
+    pub client_id: Option<Str>,
     /// The request under way.
     under_way: Option<Ticket>,
     waiting: VecDeque<Box<Request>>,
@@ -83,6 +85,7 @@ impl Requests {
         let connection = Connection {
             node_id,
             client_host: client_host.into(),
+            client_id: None,
             under_way: None,
             waiting: VecDeque::new(),
             muted_until: None,
@@ -101,6 +104,10 @@ impl Requests {
     pub fn received(&mut self, id: ConnectionId, request: Box<Request>) -> bool {
         match self.connections.get_mut(&id) {
             Some(connection) if connection.waiting.len() < MAX_WAITING => {
+                let client_id = &request.header.client_id;
+                if connection.client_id != *client_id {
+                    connection.client_id = client_id.as_ref().map(Str::detached);
+                }
                 connection.waiting.push_back(request);
                 true
             }
@@ -145,6 +152,12 @@ impl Requests {
     pub fn unmuted(&self, now: Instant) -> Vec<ConnectionId> {
         let is_free = |c: &&ConnectionId| self.connections[c].muted_until.is_some_and(|until| until <= now);
         self.connections.keys().filter(is_free).copied().collect()
+    }
+
+    /// The connections of which this is true, in order.
+    pub fn connections_where(&self, is_meant: impl Fn(&Connection) -> bool) -> Vec<ConnectionId> {
+        let meant = self.connections.iter().filter(|(_, connection)| is_meant(connection));
+        meant.map(|(id, _)| *id).collect()
     }
 
     /// How many connections there are.

@@ -247,4 +247,8 @@ bodies! {
     CreatePartitions CreatePartitionsResponse,
     DescribeCluster DescribeClusterResponse,
     DescribeTopicPartitions DescribeTopicPartitionsResponse,
+    JoinGroup JoinGroupResponse,
+    SyncGroup SyncGroupResponse,
+    Heartbeat HeartbeatResponse,
+    OffsetCommit OffsetCommitResponse,
 }

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 use super::cluster_loop::{self, Setup};
-use super::{Broker, listeners};
+use super::{Broker, Control, listeners};
 use crate::core::Core;
 use crate::core::catalog::BrokerNode;
 use crate::settings::{SettingError, Settings};
@@ -185,10 +185,11 @@ impl Builder {
             add_topic(&mut core, topic, self.brokers, now)?;
         }
         let (alive, dropped) = oneshot::channel();
-        let setup = Setup { core, bound, limits, dropped };
+        let (control, orders) = Control::new();
+        let setup = Setup { core, bound, limits, orders, dropped };
         let thread = std::thread::Builder::new().name("milena-broker".to_owned());
         thread.spawn(move || cluster_loop::run(setup)).map_err(|e| StartError::Thread(e.into()))?;
-        Ok(Broker { addresses, _alive: alive })
+        Ok(Broker { addresses, control, _alive: alive })
     }
 }
 

@@ -8,6 +8,7 @@ use milena_protocol::Limits;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Order;
 use super::connection::{self, Connection, Reply};
 use super::listeners::Listeners;
 use crate::core::Core;
@@ -22,6 +23,8 @@ pub(super) struct Setup {
     pub core: Core,
     pub bound: Vec<(i32, StdListener, SocketAddr)>,
     pub limits: (Limits, Option<Duration>),
+    /// What tests ask for.
+    pub orders: mpsc::UnboundedReceiver<Order>,
     /// Ends the loop when its other side is dropped.
     pub dropped: oneshot::Receiver<()>,
 }
@@ -53,7 +56,7 @@ pub(super) fn run(setup: Setup) {
 }
 
 async fn serve(setup: Setup) {
-    let Setup { core, bound, limits, mut dropped } = setup;
+    let Setup { core, bound, limits, mut orders, mut dropped } = setup;
     let (inputs, mut incoming) = mpsc::channel(INPUTS);
     let listeners = match Listeners::new(bound, inputs.clone()) {
         Ok(listeners) => listeners,
@@ -69,6 +72,12 @@ async fn serve(setup: Setup) {
         tokio::select! {
             // Only the loop's own sender could make this None.
             Some(input) = incoming.recv() => cluster.take(input),
+            Some(order) = orders.recv() => {
+                let told = order(&mut cluster.core, Instant::now());
+                // Ports are closed and connections cut before anybody is told that they are.
+                cluster.act().await;
+                told();
+            }
             () = until(deadline) => {}
             _ = &mut dropped => return,
         }

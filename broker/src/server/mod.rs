@@ -9,10 +9,12 @@
 //! | `cluster_loop.rs` | the loop around the core |
 //! | `connection.rs` | one client |
 //! | `listeners.rs` | the ports |
+//! | `control.rs` | what tests do to the cluster |
 
 mod builder;
 mod cluster_loop;
 mod connection;
+mod control;
 mod listeners;
 
 use std::net::SocketAddr;
@@ -20,6 +22,8 @@ use std::net::SocketAddr;
 use tokio::sync::oneshot;
 
 pub use builder::{Builder, StartError};
+pub use control::Control;
+use control::Order;
 
 /// A Kafka in memory: one broker, or a cluster of several, each with its port.
 ///
@@ -35,6 +39,7 @@ pub use builder::{Builder, StartError};
 #[derive(Debug)]
 pub struct Broker {
     addresses: Vec<SocketAddr>,
+    control: Control,
     /// Dropped, it ends the loop.
     _alive: oneshot::Sender<()>,
 }
@@ -60,6 +65,11 @@ impl Broker {
     /// Something else than one broker without topics.
     pub fn builder() -> Builder {
         Builder::new()
+    }
+
+    /// What steers the cluster: stops brokers, moves leaders, and looks at what there is.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// What a client's `bootstrap.servers` has to be: all brokers, as `host:port`, with commas between.

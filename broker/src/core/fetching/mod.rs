@@ -130,6 +130,12 @@ impl Fetching {
         self.waiting.remove(ticket);
     }
 
+    /// Forgets the sessions of a broker, or of all.
+    pub fn evict_sessions(&mut self, node_id: Option<i32>) {
+        let is_meant = |id: i32| node_id.is_none_or(|node_id| node_id == id);
+        self.sessions.iter_mut().filter(|(id, _)| is_meant(**id)).for_each(|(_, sessions)| sessions.clear());
+    }
+
     /// When to look again.
     pub fn deadline(&self) -> Option<Instant> {
         self.waiting.deadline()

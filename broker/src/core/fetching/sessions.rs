@@ -85,6 +85,11 @@ impl Sessions {
         Sessions { slots, rng: Rng::new(seed), sessions: BTreeMap::new() }
     }
 
+    /// Forgets them all.
+    pub fn clear(&mut self) {
+        self.sessions.clear();
+    }
+
     /// What a request asks for: what it says, or what its session has.
     ///
     /// # Errors

@@ -57,6 +57,13 @@ impl Group {
         }
     }
 
+    pub(super) fn member_ids(&self) -> Vec<Str> {
+        match self {
+            Group::Classic(group) => group.member_ids(),
+            Group::Consumer(group) => group.member_ids(),
+        }
+    }
+
     pub(super) fn timer_ended(
         &mut self,
         timer: &Timer,

@@ -13,7 +13,7 @@
 //! | `consumer_requests.rs`, `consumer/`, `assignors/` | groups whose coordinator assigns (KIP-848) |
 //! | `offsets/` | how far they have come |
 //! | `admin.rs` | ListGroups, DescribeGroups, DeleteGroups |
-//! | `moves.rs` | what happens to groups from outside |
+//! | `moves.rs`, `views.rs` | what happens to groups from outside, and what is seen there |
 //! | `shared.rs`, `timers.rs`, `answers.rs` | what all groups have in common |
 
 mod admin;
@@ -31,6 +31,7 @@ mod shared;
 #[cfg(test)]
 mod test_support;
 mod timers;
+mod views;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -21,6 +21,13 @@ impl Groups {
         }
     }
 
+    /// Nobody coordinates these groups for now: their clocks stand still, and begin anew when they have moved.
+    pub fn coordinator_lost(&mut self, is_lost: impl Fn(&str) -> bool) {
+        for id in self.groups.keys().filter(|id| is_lost(id)) {
+            self.shared.timers.stop_all(id);
+        }
+    }
+
     /// Ends the session of a member as if nothing had been heard of it for too long. Gives back whether there is such a
     /// member.
     pub fn end_session(&mut self, group_id: &str, member_id: &str, catalog: &Catalog, now: Instant) -> bool {

@@ -30,7 +30,8 @@ use crate::settings::TopicSettings;
 use epochs::LeaderEpochs;
 use producers::{Ended, Producers, Verdict};
 pub(crate) use read::Found;
-use segment::{Segment, Stored};
+use segment::Segment;
+pub(crate) use segment::Stored;
 use validate::Place;
 pub(crate) use validate::{AppendError, only_batch};
 
@@ -134,6 +135,11 @@ impl Log {
     /// Its producers.
     pub fn producers(&self) -> &Producers {
         &self.producers
+    }
+
+    /// All batches that are kept, in order.
+    pub fn stored(&self) -> impl Iterator<Item = &Stored> {
+        self.segments.iter().flat_map(|segment| &segment.batches)
     }
 
     /// Bytes of all batches.

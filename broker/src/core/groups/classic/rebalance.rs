@@ -146,7 +146,7 @@ impl ClassicGroup {
         self.prepare_rebalance(shared, now);
     }
 
-    pub(super) fn member_ids(&self) -> Vec<Str> {
+    pub(in crate::core::groups) fn member_ids(&self) -> Vec<Str> {
         self.members.keys().cloned().collect()
     }
 

@@ -109,6 +109,10 @@ impl ConsumerGroup {
         self.members.is_empty()
     }
 
+    pub(super) fn member_ids(&self) -> Vec<Str> {
+        self.members.keys().cloned().collect()
+    }
+
     /// Puts a member into the group, or the new state of one that is there.
     fn put(&mut self, member: Member) {
         // What is subscribed to before and after must not be forgotten in between.

@@ -97,6 +97,13 @@ impl Offsets {
         self.sequence
     }
 
+    /// What a group has committed, in order.
+    pub(super) fn committed(&self, group_id: &str) -> impl Iterator<Item = (&Str, i32, i64)> {
+        let offsets = self.groups.get(group_id).map(|offsets| &offsets.committed);
+        let offsets = offsets.into_iter().flatten();
+        offsets.map(|((topic, partition), offset)| (topic, *partition, offset.committed_offset))
+    }
+
     /// Forgets everything about a group.
     pub(super) fn forget_group(&mut self, group_id: &str) {
         self.groups.remove(group_id);

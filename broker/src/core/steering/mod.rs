@@ -1,0 +1,183 @@
+//! What a test does to a cluster: brokers stop, leaders move, logs lose their ends, clients are thrown out.
+//!
+//! Each of these is a [`Steer`], done by [`Core::steer`] at once and as a whole: when it returns, the next request of any
+//! client is answered by the new state of things.
+//!
+//! | file | what |
+//! |---|---|
+//! | `leadership.rs` | brokers stop and start, leaders and coordinators move |
+//! | `logs.rs` | logs are truncated and trimmed, topics recreated and enlarged |
+//! | `clients.rs` | connections, fetch sessions and members come to an end |
+//! | `views.rs` | what there is, to be looked at |
+//! | `error.rs` | why something could not be done |
+
+mod clients;
+mod error;
+mod leadership;
+mod logs;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use std::time::Instant;
+
+pub use error::SteerError;
+pub use views::StoredRecord;
+
+use super::Core;
+
+/// Something that is done to a cluster.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Steer {
+    /// A broker stops: its connections end, its port refuses new ones, what it led goes to replicas that run, under new
+    /// leader epochs. What is in memory stays.
+    StopBroker {
+        /// Its number.
+        node_id: i32,
+    },
+    /// A broker that was stopped runs again. It leads only what nobody else could.
+    StartBroker {
+        /// Its number.
+        node_id: i32,
+    },
+    /// Another replica leads a partition, under a new leader epoch. Nothing happens where it does so already.
+    MoveLeader {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The new leader, which runs and has a replica.
+        node_id: i32,
+    },
+    /// The same leader, under a new leader epoch.
+    BumpLeaderEpoch {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// Another broker coordinates a group, and all that share its partition of `__consumer_offsets`: that partition's leader
+    /// moves. Members that wait are answered with NOT_COORDINATOR; what was committed stays.
+    MoveGroupCoordinator {
+        /// `group.id`.
+        group_id: String,
+        /// The new coordinator, which runs and has a replica of the partition.
+        node_id: i32,
+    },
+    /// The same for a producer's transactions, and `__transaction_state`.
+    MoveTransactionCoordinator {
+        /// `transactional.id`.
+        transactional_id: String,
+        /// The new coordinator, which runs and has a replica of the partition.
+        node_id: i32,
+    },
+    /// A partition loses the end of its log, as after an unclean election: the same leader begins a new epoch there.
+    Truncate {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset of the next record. A batch that would be cut in two goes as a whole, and leaves a gap.
+        end_offset: i64,
+    },
+    /// A partition loses the beginning of its log.
+    Trim {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset of the first record that is left; up to the end of the log.
+        start_offset: i64,
+    },
+    /// A topic is deleted, and created with the same partitions and settings: empty, under another topic id, with leader
+    /// epochs that begin with 0 again.
+    RecreateTopic {
+        /// Its name.
+        topic: String,
+    },
+    /// A topic gets more partitions.
+    AddPartitions {
+        /// Its name.
+        topic: String,
+        /// How many more.
+        count: usize,
+    },
+    /// Connections are closed.
+    Disconnect(Whom),
+    /// Brokers forget all fetch sessions, as after they have made room for others (KIP-227).
+    EvictFetchSessions,
+    /// The coordinator acts as if it had not heard from a member for too long.
+    EndSession {
+        /// `group.id`.
+        group_id: String,
+        /// The member's id.
+        member_id: String,
+    },
+}
+
+/// Whose connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Whom {
+    /// All.
+    All,
+    /// All to one broker.
+    Broker(i32),
+    /// All of clients that call themselves so (`client.id`).
+    Client(String),
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Steered {
+    /// It is done.
+    Done,
+    /// As many connections were closed.
+    Disconnected(usize),
+}
+
+impl Core {
+    /// Does something to the cluster.
+    ///
+    /// # Errors
+    /// When what it is about is not there, or cannot be what it is to be. Nothing has changed then.
+    pub fn steer(&mut self, steer: Steer, now: Instant) -> Result<Steered, SteerError> {
+        let done = |()| Steered::Done;
+        let steered = match steer {
+            Steer::StopBroker { node_id } => self.stop_broker(node_id, now).map(done),
+            Steer::StartBroker { node_id } => self.start_broker(node_id, now).map(done),
+            Steer::MoveLeader { topic, partition, node_id } => {
+                self.move_leader(&topic, partition, node_id, now).map(done)
+            }
+            Steer::BumpLeaderEpoch { topic, partition } => {
+                self.bump_leader_epoch(&topic, partition, now).map(done)
+            }
+            Steer::MoveGroupCoordinator { group_id, node_id } => {
+                self.move_group_coordinator(&group_id, node_id, now).map(done)
+            }
+            Steer::MoveTransactionCoordinator { transactional_id, node_id } => {
+                self.move_transaction_coordinator(&transactional_id, node_id, now).map(done)
+            }
+            Steer::Truncate { topic, partition, end_offset } => {
+                self.truncate(&topic, partition, end_offset, now).map(done)
+            }
+            Steer::Trim { topic, partition, start_offset } => {
+                self.trim(&topic, partition, start_offset).map(done)
+            }
+            Steer::RecreateTopic { topic } => self.recreate_topic(&topic, now).map(done),
+            Steer::AddPartitions { topic, count } => self.add_partitions(&topic, count, now).map(done),
+            Steer::Disconnect(whom) => self.disconnect(&whom).map(Steered::Disconnected),
+            Steer::EvictFetchSessions => {
+                self.fetching.evict_sessions(None);
+                Ok(Steered::Done)
+            }
+            Steer::EndSession { group_id, member_id } => {
+                self.end_session(&group_id, &member_id, now).map(done)
+            }
+        };
+        self.settle(now);
+        steered
+    }
+}
