@@ -27,6 +27,6 @@ pub mod core;
 mod server;
 mod settings;
 
-pub use core::steering::{Steer, SteerError, Steered, StoredRecord, Whom};
-pub use server::{Broker, Builder, Control, StartError};
+pub use core::steering::{Fault, FaultId, Matching, Steer, SteerError, Steered, StoredRecord, Whom};
+pub use server::{Broker, Builder, Control, FaultHandle, StartError};
 pub use settings::{SettingError, Settings};

@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use milena_broker::{Broker, SteerError};
+use milena_broker::{Broker, Fault, SteerError};
+use milena_protocol::Api;
 
 /// ApiVersions v0 with the correlation id 7 and no client id.
 const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff];
@@ -83,4 +84,55 @@ fn a_cluster_that_is_gone_cannot_be_steered() {
         std::thread::yield_now();
     }
     assert_eq!(control.stop_broker(1), Err(SteerError::Gone));
+}
+
+#[test]
+fn faults_strike_clients_that_are_real() {
+    let broker = Broker::start_blocking().unwrap();
+    let (control, address) = (broker.control(), broker.addresses()[0]);
+    let cut = control.fault(Fault::on(Api::ApiVersions).truncate(6)).unwrap();
+    let closed = control.fault(Fault::on(Api::ApiVersions).disconnect()).unwrap();
+    let late = control.fault(Fault::on(Api::ApiVersions).delay(Duration::from_millis(20))).unwrap();
+    let mut stream = connect(address).unwrap();
+    stream.write_all(&API_VERSIONS).unwrap();
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).unwrap();
+    assert_eq!((all.len(), &all[4..]), (6, &[0, 0][..]));
+    assert!(!answers(&mut connect(address).unwrap()));
+    let mut stream = connect(address).unwrap();
+    let before = std::time::Instant::now();
+    assert!(answers(&mut stream));
+    assert!(before.elapsed() >= Duration::from_millis(20));
+    assert_eq!((cut.fired(), closed.fired(), late.fired()), (1, 1, 1));
+    assert!(answers(&mut stream));
+    assert_eq!(late.remove(), 1);
+}
+
+#[test]
+fn a_request_that_is_lost_is_never_answered_and_the_others_go_on() {
+    let broker = Broker::start_blocking().unwrap();
+    let (control, address) = (broker.control(), broker.addresses()[0]);
+    let lost = control.fault(Fault::on(Api::ApiVersions).drop_request()).unwrap();
+    let mut hangs = connect(address).unwrap();
+    hangs.write_all(&API_VERSIONS).unwrap();
+    while lost.fired() == 0 {
+        std::thread::yield_now();
+    }
+    assert!(answers(&mut connect(address).unwrap()));
+    hangs.set_nonblocking(true).unwrap();
+    assert!(hangs.read(&mut [0]).is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock));
+}
+
+#[test]
+fn a_frozen_broker_still_answers() {
+    let broker = Broker::start_blocking().unwrap();
+    let control = broker.control();
+    control.freeze_time().unwrap();
+    let late = Fault::on(Api::ApiVersions).delay(Duration::from_secs(3600));
+    control.fault(late).unwrap();
+    let mut stream = connect(broker.addresses()[0]).unwrap();
+    stream.write_all(&API_VERSIONS).unwrap();
+    assert!(answers(&mut connect(broker.addresses()[0]).unwrap()));
+    control.advance_time(Duration::from_secs(3600)).unwrap();
+    stream.read_exact(&mut [0; 8]).unwrap();
 }

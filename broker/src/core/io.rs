@@ -46,6 +46,15 @@ pub enum Action {
         /// The answer.
         response: Box<Response>,
     },
+    /// Send only the first bytes of an answer, then close the connection. Nothing needs to be told about it any more.
+    SendCut {
+        /// On this connection.
+        connection: ConnectionId,
+        /// The answer.
+        response: Box<Response>,
+        /// How many, those that say how long it is included.
+        bytes: usize,
+    },
     /// A request has no answer (Produce with `acks` 0). The next request of the connection can be read now.
     Skip {
         /// Its connection.

@@ -55,6 +55,7 @@ use fetching::Fetching;
 use groups::{GroupSettings, Groups};
 use io::{Action, ConnectionId, Event};
 use requests::{Context, Outcome, Requests, Ticket};
+use steering::{Faults, Time};
 use versions::Versions;
 use wall_clock::WallClock;
 
@@ -67,6 +68,8 @@ pub struct Core {
     fetching: Fetching,
     groups: Groups,
     coordination: Coordination,
+    faults: Faults,
+    time: Time,
     clock: WallClock,
     max_connections: usize,
     actions: VecDeque<Action>,
@@ -92,6 +95,8 @@ impl Core {
             cluster,
             versions: Versions::default(),
             requests: Requests::default(),
+            faults: Faults::default(),
+            time: Time::new(now),
             clock: WallClock::new(now, wall_ms),
             max_connections,
             actions: VecDeque::new(),
@@ -118,6 +123,7 @@ impl Core {
         settings: &[(&str, &str)],
         now: Instant,
     ) -> Result<(), SettingError> {
+        let now = self.time.inside(now);
         let default = |name: &str| self.cluster.settings.int(name) as usize;
         let count = partitions.unwrap_or_else(|| default("num.partitions"));
         let factor = replication_factor.unwrap_or_else(|| default("default.replication.factor"));
@@ -128,6 +134,7 @@ impl Core {
 
     /// Something has happened.
     pub fn handle(&mut self, event: Event, now: Instant) {
+        let now = self.time.inside(now);
         match event {
             Event::Connected { connection, node_id, client_host } => {
                 let runs = self.cluster.catalog.broker(node_id).is_some_and(|broker| broker.is_up);
@@ -148,6 +155,7 @@ impl Core {
 
     /// What to do next.
     pub fn poll(&mut self, now: Instant) -> Action {
+        let now = self.time.inside(now);
         if self.actions.is_empty() {
             for connection in self.requests.unmuted(now) {
                 self.take_up(connection, now);
@@ -158,35 +166,47 @@ impl Core {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let deadlines = [self.fetching.deadline(), self.groups.deadline(), self.requests.next_unmuted()];
-        deadlines.into_iter().flatten().min()
+        let deadlines = [
+            self.fetching.deadline(),
+            self.groups.deadline(),
+            self.requests.next_unmuted(),
+            self.faults.deadline(),
+        ];
+        deadlines.into_iter().flatten().min().and_then(|deadline| self.time.outside(deadline))
     }
 
     /// Takes up the requests of a connection, one after the other, until one has to wait.
     fn take_up(&mut self, connection: ConnectionId, now: Instant) {
         while let Some((ticket, request, asker)) = self.requests.next(connection, now) {
             let (node_id, client_host) = (asker.node_id, asker.client_host.clone());
-            let header = request.header;
+            let header = &request.header;
+            let client_id = header.client_id.clone();
             let context = Context {
                 ticket,
                 node_id,
-                client_id: header.client_id.as_deref().unwrap_or_default(),
+                client_id: client_id.as_deref().unwrap_or_default(),
                 client_host: &client_host,
                 version: header.request_api_version,
                 now,
                 wall_ms: self.clock.unix_ms(now),
             };
-            let outcome = handlers::handle(self, &context, header.request_api_key, request.body);
-            self.conclude(ticket, outcome);
+            let api_key = header.request_api_key;
+            let outcome = match self.strike(&context, &request) {
+                Some(outcome) => outcome,
+                None => handlers::handle(self, &context, api_key, request.body),
+            };
+            self.conclude(ticket, outcome, now);
         }
     }
 
-    fn conclude(&mut self, ticket: Ticket, outcome: Outcome) {
+    fn conclude(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
         match outcome {
             Outcome::Later => {}
-            Outcome::Answer(body) => self.answer(ticket, *body),
+            Outcome::Answer(body) => self.answer(ticket, *body, now),
             Outcome::Silence => {
-                if let Some((connection, _)) = self.requests.done(ticket) {
+                if self.suffer_silence(ticket)
+                    && let Some((connection, _)) = self.requests.done(ticket)
+                {
                     self.actions.push_back(Action::Skip { connection });
                 }
             }
@@ -198,7 +218,8 @@ impl Core {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, body: ResponseBody) {
+    fn answer(&mut self, ticket: Ticket, body: ResponseBody, now: Instant) {
+        let Some(body) = self.suffer(ticket, body, now) else { return };
         if let Some((connection, pairing)) = self.requests.done(ticket) {
             let response = Box::new(pairing.answer(body));
             self.actions.push_back(Action::Send { connection, response });
@@ -215,6 +236,7 @@ impl Core {
             self.fetching.given_up(ticket);
             self.groups.given_up(ticket);
             self.coordination.given_up(ticket);
+            self.faults.given_up(ticket);
         }
     }
 
@@ -222,7 +244,7 @@ impl Core {
     /// wait for.
     fn settle(&mut self, now: Instant) {
         loop {
-            let mut answers = Vec::new();
+            let mut answers = self.faults.take_due(now);
             self.groups.advance(&self.cluster.catalog, now);
             for (ticket, body) in self.groups.take_answers() {
                 answers.push((ticket, self.coordination.complete(ticket, body)));
@@ -234,7 +256,7 @@ impl Core {
             }
             for (ticket, body) in answers {
                 let connection = self.requests.connection_of(ticket);
-                self.answer(ticket, body);
+                self.answer(ticket, body, now);
                 if let Some(connection) = connection {
                     self.take_up(connection, now);
                 }

@@ -90,12 +90,12 @@ fn produce(request: &ProduceRequest, code: ErrorCode) -> ProduceResponse {
 }
 
 fn fetch(request: &FetchRequest, version: i16, code: ErrorCode) -> FetchResponse {
-    /// KIP-227: from here on there is an error for the whole.
-    const SESSIONS: i16 = 7;
+    /// From here on the error for the whole is enough.
+    const TOPIC_IDS: i16 = 13;
     let mut response = FetchResponse::default();
     response.error_code = code;
     response.session_id = request.session_id;
-    if version >= SESSIONS {
+    if version >= TOPIC_IDS {
         return response;
     }
     for asked in &request.topics {

@@ -26,6 +26,8 @@ pub struct Sim {
     /// What has come, by connection; `None` for a request without an answer.
     answers: BTreeMap<ConnectionId, VecDeque<Option<ResponseBody>>>,
     pub closed: Vec<ConnectionId>,
+    /// Answers of which only the first bytes were to be sent.
+    pub cut: Vec<(ResponseBody, usize)>,
     next_connection: u64,
     next_correlation: i32,
 }
@@ -52,6 +54,7 @@ impl Sim {
             start: now,
             answers: BTreeMap::new(),
             closed: Vec::new(),
+            cut: Vec::new(),
             next_connection: 0,
             next_correlation: 0,
         }
@@ -143,6 +146,10 @@ impl Sim {
                     self.answers.entry(connection).or_default().push_back(None);
                 }
                 Action::Close { connection } => self.closed.push(connection),
+                Action::SendCut { connection, response, bytes } => {
+                    self.cut.push((response.body, bytes));
+                    self.closed.push(connection);
+                }
                 Action::Wait(deadline) => return deadline,
                 Action::Listen { .. } | Action::Unlisten { .. } => {}
             }

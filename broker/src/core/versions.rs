@@ -61,6 +61,30 @@ impl Versions {
         self.0.get(&api)
     }
 
+    /// Offers only these versions of an API from now on, which have to be among those that there are; `None` for none at all.
+    ///
+    /// # Errors
+    /// The versions that there are, if there are any.
+    pub fn pin(
+        &mut self,
+        api: Api,
+        versions: Option<RangeInclusive<i16>>,
+    ) -> Result<(), Option<RangeInclusive<i16>>> {
+        let real = OFFERED.iter().find(|(offered, _)| *offered == api).map(|(_, range)| range.clone());
+        match (versions, &real) {
+            (None, Some(_)) => drop(self.0.remove(&api)),
+            (Some(versions), Some(real))
+                if !versions.is_empty()
+                    && real.contains(versions.start())
+                    && real.contains(versions.end()) =>
+            {
+                self.0.insert(api, versions);
+            }
+            _ => return Err(real),
+        }
+        Ok(())
+    }
+
     /// Whether a request of this version is served.
     pub fn serves(&self, api: Api, version: i16) -> bool {
         let is_real = api != Api::Produce || version >= FIRST_PRODUCE;

@@ -106,6 +106,10 @@ impl ClusterLoop {
         loop {
             match self.core.poll(Instant::now()) {
                 Action::Send { connection, response } => self.reply(connection, Reply::Send(response)),
+                Action::SendCut { connection, response, bytes } => {
+                    self.reply(connection, Reply::Cut(response, bytes));
+                    self.connections.remove(&connection);
+                }
                 Action::Skip { connection } => self.reply(connection, Reply::Skip),
                 Action::Close { connection } => drop(self.connections.remove(&connection)),
                 Action::Listen { node_id } => self.listeners.open(node_id).await,

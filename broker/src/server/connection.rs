@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
 use milena_codec::ServerCodec;
 use milena_protocol::{Limits, Response};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::codec::Framed;
@@ -12,11 +14,16 @@ use tokio_util::codec::Framed;
 use super::cluster_loop::Input;
 use crate::core::io::{ConnectionId, Event};
 
+/// How long an answer can take when the client sends no more.
+const LAST_ANSWER: Duration = Duration::from_secs(30);
+
 /// What the core says about the request under way.
 #[derive(Debug)]
 pub(super) enum Reply {
     /// This is the answer.
     Send(Box<Response>),
+    /// Of this answer only the first bytes are sent, and then nothing.
+    Cut(Box<Response>, usize),
     /// It has none.
     Skip,
 }
@@ -67,16 +74,37 @@ async fn talk(connection: Connection) {
         if inputs.send(Input::Event(Event::Received { connection: id, request })).await.is_err() {
             return;
         }
-        match replies.recv().await {
+        let reply = tokio::select! {
+            reply = replies.recv() => reply,
+            () = left(frames.get_ref()) => return,
+        };
+        match reply {
             Some(Reply::Send(response)) => {
                 if let Err(error) = frames.send(*response).await {
                     tracing::debug!(connection = id.0, %error, "an answer could not be sent");
                     return;
                 }
             }
+            Some(Reply::Cut(response, size)) => {
+                let mut bytes = BytesMut::new();
+                if frames.codec_mut().write(&response, &mut bytes).is_ok() {
+                    // The connection ends one way or the other.
+                    let _ = frames.get_mut().write_all(&bytes[..size.min(bytes.len())]).await;
+                }
+                return;
+            }
             Some(Reply::Skip) => {}
             None => return,
         }
+    }
+}
+
+/// Ends some time after the client has gone, whose answer nobody wants any more.
+async fn left(stream: &TcpStream) {
+    // A client that has only said that it will send no more gets its answer.
+    match stream.peek(&mut [0]).await {
+        Ok(0) | Err(_) => tokio::time::sleep(LAST_ANSWER).await,
+        Ok(_) => std::future::pending().await,
     }
 }
 

@@ -1,13 +1,15 @@
 //! What a test does to a cluster that runs.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::mpsc as std_mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use milena_protocol::Api;
 use tokio::sync::mpsc;
 
 use crate::core::Core;
-use crate::core::steering::{Steer, SteerError, Steered, StoredRecord, Whom};
+use crate::core::steering::{Fault, FaultId, Steer, SteerError, Steered, StoredRecord, Whom};
 
 /// Something to be done with the core, and then by whoever asked for it.
 pub(super) type Order = Box<dyn FnOnce(&mut Core, Instant) -> Told + Send>;
@@ -142,6 +144,81 @@ impl Control {
         self.done(Steer::EndSession { group_id: group_id.to_owned(), member_id: member_id.to_owned() })
     }
 
+    /// Lets requests go wrong from now on, as the fault says.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use milena_broker::{Broker, Fault};
+    /// use milena_protocol::{Api, ErrorCode};
+    ///
+    /// let broker = Broker::start_blocking()?;
+    /// let fault = Fault::on(Api::FindCoordinator).times(2).fail(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    /// let handle = broker.control().fault(fault)?;
+    /// // ... a client that joins a group ...
+    /// assert_eq!(handle.fired(), 0); // or 2, had there been one
+    /// handle.remove();
+    /// # Ok(()) }
+    /// ```
+    pub fn fault(&self, fault: Fault) -> Result<FaultHandle, SteerError> {
+        match self.steer(Steer::Fault(fault))? {
+            Steered::Fault(id) => Ok(FaultHandle { id, control: self.clone() }),
+            other => unreachable!("a fault gives a fault, not {other:?}"),
+        }
+    }
+
+    /// Offers and serves only these versions of an API from now on, as a broker of another age would. Others are refused as
+    /// Kafka does: ApiVersions is answered in version 0 with an error (KIP-511), anything else is cut off. Clients ask for the
+    /// versions when they connect: [`disconnect_everybody`](Self::disconnect_everybody) lets them ask again.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = milena_broker::Broker::start_blocking()?;
+    /// broker.control().pin_versions(milena_protocol::Api::Fetch, 4..=12)?; // no topic ids
+    /// # Ok(()) }
+    /// ```
+    pub fn pin_versions(&self, api: Api, versions: RangeInclusive<i16>) -> Result<(), SteerError> {
+        self.done(Steer::PinVersions { api, versions: Some(versions) })
+    }
+
+    /// Lets the broker not have an API at all, as one that is too old for it.
+    pub fn hide_api(&self, api: Api) -> Result<(), SteerError> {
+        self.done(Steer::PinVersions { api, versions: None })
+    }
+
+    /// Offers all versions of all APIs again.
+    pub fn unpin_versions(&self) -> Result<(), SteerError> {
+        self.done(Steer::UnpinVersions)
+    }
+
+    /// Lets the broker's time stand still: sessions do not end, nothing is retained for too long, a Fetch that waits goes on
+    /// waiting. Clients have a time of their own.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let broker = milena_broker::Broker::start_blocking()?;
+    /// let control = broker.control();
+    /// control.freeze_time()?;
+    /// control.advance_time(Duration::from_secs(7 * 24 * 3600))?; // a week later
+    /// control.thaw_time()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn freeze_time(&self) -> Result<(), SteerError> {
+        self.done(Steer::FreezeTime)
+    }
+
+    /// Lets so much of the broker's time pass all at once, whether it is frozen or not. What is due by then has been done
+    /// when this returns.
+    pub fn advance_time(&self, by: Duration) -> Result<(), SteerError> {
+        self.done(Steer::AdvanceTime(by))
+    }
+
+    /// Lets the broker's time go on from where it stands.
+    pub fn thaw_time(&self) -> Result<(), SteerError> {
+        self.done(Steer::ThawTime)
+    }
+
     /// The offset of the first record of a partition.
     pub fn log_start_offset(&self, topic: &str, partition: i32) -> Result<i64, SteerError> {
         let topic = topic.to_owned();
@@ -220,5 +297,28 @@ impl Control {
         });
         self.orders.send(order).map_err(|_| SteerError::Gone)?;
         answer.recv().map_err(|_| SteerError::Gone)
+    }
+}
+
+/// A fault that was told to a broker.
+#[derive(Clone, Debug)]
+pub struct FaultHandle {
+    id: FaultId,
+    control: Control,
+}
+
+impl FaultHandle {
+    /// How often it has struck; 0 where it has been removed, or the broker is gone.
+    pub fn fired(&self) -> u64 {
+        let id = self.id;
+        self.control.ask(move |core, _| core.fired(id)).unwrap_or(0)
+    }
+
+    /// Takes it away, and says how often it has struck. Requests that it has struck stay so.
+    pub fn remove(self) -> u64 {
+        match self.control.steer(Steer::RemoveFault(self.id)) {
+            Ok(Steered::Removed { fired }) => fired,
+            _ => 0,
+        }
     }
 }

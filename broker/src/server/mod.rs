@@ -22,8 +22,8 @@ use std::net::SocketAddr;
 use tokio::sync::oneshot;
 
 pub use builder::{Builder, StartError};
-pub use control::Control;
 use control::Order;
+pub use control::{Control, FaultHandle};
 
 /// A Kafka in memory: one broker, or a cluster of several, each with its port.
 ///

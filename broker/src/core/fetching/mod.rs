@@ -30,6 +30,24 @@ const FOLLOWERS: i16 = 11;
 /// The first version that tells where a leader is (KIP-951).
 const NODE_ENDPOINTS: i16 = 16;
 
+/// The errors that partitions can have.
+const OF_PARTITIONS: &[ErrorCode] = &[
+    ErrorCode::CORRUPT_MESSAGE,
+    ErrorCode::FENCED_LEADER_EPOCH,
+    ErrorCode::INCONSISTENT_TOPIC_ID,
+    ErrorCode::KAFKA_STORAGE_ERROR,
+    ErrorCode::NOT_LEADER_OR_FOLLOWER,
+    ErrorCode::OFFSET_NOT_AVAILABLE,
+    ErrorCode::OFFSET_OUT_OF_RANGE,
+    ErrorCode::REPLICA_NOT_AVAILABLE,
+    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+    ErrorCode::UNKNOWN_LEADER_EPOCH,
+    ErrorCode::UNKNOWN_SERVER_ERROR,
+    ErrorCode::UNKNOWN_TOPIC_ID,
+    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+    ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+];
+
 /// A partition that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Target {
@@ -111,6 +129,33 @@ impl Fetching {
             return self.answer(cluster, fetch, reading, context.now).into();
         }
         self.answer(cluster, fetch, Vec::new(), context.now).into()
+    }
+
+    /// The answer to a request that fails: an error of partitions at each that is asked for, any other for the whole.
+    pub fn fail(
+        &mut self,
+        cluster: &Cluster,
+        context: &Context<'_>,
+        request: &FetchRequest,
+        code: ErrorCode,
+    ) -> FetchResponse {
+        let sessions = self.sessions.get_mut(&context.node_id).expect("every broker has them");
+        let mut response = FetchResponse::default();
+        response.session_id = request.session_id;
+        if !OF_PARTITIONS.contains(&code) {
+            response.error_code = code;
+            return response;
+        }
+        let (mode, asked) = match sessions.enter(&cluster.catalog, context, request) {
+            Ok(entered) => entered,
+            Err(code) => {
+                response.error_code = code;
+                return response;
+            }
+        };
+        let mut fetch = Fetch::new(cluster, context, request, mode, asked);
+        fetch.missing.extend(fetch.targets.drain(..).map(|(target, _)| (target, code)));
+        self.answer(cluster, fetch, Vec::new(), context.now)
     }
 
     /// Answers of requests that have waited for long enough, or for one of the partitions that have changed.

@@ -1,6 +1,9 @@
 //! Why something could not be done to a cluster.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+
+use milena_protocol::Api;
 
 /// Why a cluster could not be steered. Nothing has changed then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,13 @@ pub enum SteerError {
         /// The members that it has.
         members: Vec<String>,
     },
+    /// The API is not there in these versions.
+    NoVersions {
+        /// The API.
+        api: Api,
+        /// The versions that there are; `None` where the broker does not have the API.
+        offered: Option<RangeInclusive<i16>>,
+    },
     /// A number is too large.
     TooMany {
         /// What was asked for.
@@ -94,6 +104,10 @@ impl fmt::Display for SteerError {
             }
             SteerError::NoMember { group_id, member_id, members } => {
                 write!(f, "group {group_id:?} has no member {member_id:?}, only {members:?}")
+            }
+            SteerError::NoVersions { api, offered: None } => write!(f, "the broker does not have {api}"),
+            SteerError::NoVersions { api, offered: Some(offered) } => {
+                write!(f, "the broker has {api} in the versions {} to {}", offered.start(), offered.end())
             }
             SteerError::TooMany { count, most } => write!(f, "{count} are too many: {most} are possible"),
             SteerError::Gone => write!(f, "the broker has been dropped"),

@@ -8,23 +8,36 @@
 //! | `leadership.rs` | brokers stop and start, leaders and coordinators move |
 //! | `logs.rs` | logs are truncated and trimmed, topics recreated and enlarged |
 //! | `clients.rs` | connections, fetch sessions and members come to an end |
+//! | `fault.rs`, `faults.rs` | requests that go wrong, one or many |
+//! | `time.rs` | the broker's time, frozen and advanced |
 //! | `views.rs` | what there is, to be looked at |
 //! | `error.rs` | why something could not be done |
 
 mod clients;
 mod error;
+mod fault;
+mod faults;
 mod leadership;
 mod logs;
 #[cfg(test)]
 mod tests;
+mod time;
 mod views;
 
-use std::time::Instant;
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use milena_protocol::Api;
 
 pub use error::SteerError;
+pub use fault::{Fault, Matching};
+pub use faults::FaultId;
+pub(super) use faults::Faults;
+pub(super) use time::Time;
 pub use views::StoredRecord;
 
 use super::Core;
+use super::versions::Versions;
 
 /// Something that is done to a cluster.
 #[derive(Clone, Debug)]
@@ -114,6 +127,26 @@ pub enum Steer {
         /// The member's id.
         member_id: String,
     },
+    /// Requests go wrong from now on, as the fault says.
+    Fault(Fault),
+    /// They do so no more.
+    RemoveFault(FaultId),
+    /// Only these versions of an API are offered, and served, from now on; others are refused as Kafka refuses those that it
+    /// does not know: ApiVersions is answered in version 0 with an error (KIP-511), anything else is cut off.
+    PinVersions {
+        /// The API.
+        api: Api,
+        /// The versions; `None` for an API that the broker does not have.
+        versions: Option<RangeInclusive<i16>>,
+    },
+    /// All versions of all APIs are offered again.
+    UnpinVersions,
+    /// The broker's time stands still: nothing times out, and what waits goes on waiting.
+    FreezeTime,
+    /// So much of the broker's time passes all at once, whether it is frozen or not.
+    AdvanceTime(Duration),
+    /// The broker's time goes on from where it stands.
+    ThawTime,
 }
 
 /// Whose connections.
@@ -136,6 +169,13 @@ pub enum Steered {
     Done,
     /// As many connections were closed.
     Disconnected(usize),
+    /// This is the fault.
+    Fault(FaultId),
+    /// The fault is gone.
+    Removed {
+        /// How often it has struck.
+        fired: u64,
+    },
 }
 
 impl Core {
@@ -144,6 +184,13 @@ impl Core {
     /// # Errors
     /// When what it is about is not there, or cannot be what it is to be. Nothing has changed then.
     pub fn steer(&mut self, steer: Steer, now: Instant) -> Result<Steered, SteerError> {
+        match steer {
+            Steer::FreezeTime => self.time.freeze(now),
+            Steer::AdvanceTime(by) => self.time.advance(by, now),
+            Steer::ThawTime => self.time.thaw(now),
+            _ => {}
+        }
+        let now = self.time.inside(now);
         let done = |()| Steered::Done;
         let steered = match steer {
             Steer::StopBroker { node_id } => self.stop_broker(node_id, now).map(done),
@@ -176,6 +223,18 @@ impl Core {
             Steer::EndSession { group_id, member_id } => {
                 self.end_session(&group_id, &member_id, now).map(done)
             }
+            Steer::Fault(fault) => self.add_fault(fault),
+            Steer::RemoveFault(fault) => Ok(self.remove_fault(fault)),
+            Steer::PinVersions { api, versions } => {
+                let pinned = self.versions.pin(api, versions);
+                pinned.map(done).map_err(|offered| SteerError::NoVersions { api, offered })
+            }
+            Steer::UnpinVersions => {
+                self.versions = Versions::default();
+                Ok(Steered::Done)
+            }
+            // It was the first thing.
+            Steer::FreezeTime | Steer::AdvanceTime(_) | Steer::ThawTime => Ok(Steered::Done),
         };
         self.settle(now);
         steered

@@ -5,14 +5,6 @@ use milena_protocol::{ErrorCode, Str};
 
 use super::*;
 use crate::core::io::ConnectionId;
-use crate::core::test_support::*;
-
-/// Three brokers, and the topic "t" with two partitions that all of them have, led by 1 and 2.
-fn three() -> Sim {
-    let mut sim = Sim::with_brokers(&[None, None, None], &[]);
-    sim.topic("t", 2, &[]);
-    sim
-}
 
 fn leader(sim: &Sim, partition: i32) -> (Option<i32>, i32) {
     sim.core.leader("t", partition).unwrap()
