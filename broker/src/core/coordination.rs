@@ -9,6 +9,7 @@ use super::Core;
 use super::cluster::{CONSUMER_OFFSETS, Cluster};
 use super::refusal::{self, refusal};
 use super::requests::{Context, Outcome, Ticket};
+use super::transactions::{self, Producer};
 
 /// Requests that name groups of several coordinators, until they are answered.
 #[derive(Debug, Default)]
@@ -50,7 +51,14 @@ pub(super) fn handle(core: &mut Core, context: &Context<'_>, mut request: Reques
         RequestBody::ConsumerGroupDescribe(request) => {
             groups.consumer_group_describe(context, request, catalog);
         }
-        RequestBody::TxnOffsetCommit(request) => groups.txn_offset_commit(context, request, catalog),
+        RequestBody::TxnOffsetCommit(request) => {
+            let (transactions, cluster) = (&mut core.transactions, &core.cluster);
+            let producer = Producer { id: request.producer_id, epoch: request.producer_epoch };
+            let (id, group_id) = (request.transactional_id.clone(), request.group_id.clone());
+            groups.txn_offset_commit(context, request, catalog, || {
+                transactions::verify_offsets(transactions, cluster, context, &id, producer, &group_id)
+            });
+        }
         _ => return Outcome::Close,
     }
     Outcome::Later

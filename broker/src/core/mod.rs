@@ -15,6 +15,7 @@
 //! | `log/` | the log of a partition |
 //! | `fetching/` | Fetch: sessions, long polls |
 //! | `groups/`, `coordination.rs` | the group coordinator; what it is asked |
+//! | `transactions/` | the transaction coordinator |
 //! | `steering/` | what tests do to the cluster |
 //! | `refusal.rs` | answers that say nothing but an error |
 //! | `wall_clock.rs`, `rng.rs` | time and chance, as values |
@@ -33,6 +34,7 @@ mod handlers;
 #[allow(dead_code, reason = "transactions and retention build on it")]
 mod log;
 mod refusal;
+mod transactions;
 mod versions;
 mod wall_clock;
 
@@ -56,6 +58,7 @@ use groups::{GroupSettings, Groups};
 use io::{Action, ConnectionId, Event};
 use requests::{Context, Outcome, Requests, Ticket};
 use steering::{Faults, Time};
+use transactions::Transactions;
 use versions::Versions;
 use wall_clock::WallClock;
 
@@ -70,6 +73,7 @@ pub struct Core {
     coordination: Coordination,
     faults: Faults,
     time: Time,
+    transactions: Transactions,
     clock: WallClock,
     max_connections: usize,
     actions: VecDeque<Action>,
@@ -92,6 +96,7 @@ impl Core {
             fetching: Fetching::new(&cluster, seed),
             groups: Groups::new(GroupSettings::from(&cluster.settings), seed),
             coordination: Coordination::default(),
+            transactions: Transactions::new(&cluster.settings, now),
             cluster,
             versions: Versions::default(),
             requests: Requests::default(),
@@ -169,6 +174,7 @@ impl Core {
         let deadlines = [
             self.fetching.deadline(),
             self.groups.deadline(),
+            self.transactions.deadline(),
             self.requests.next_unmuted(),
             self.faults.deadline(),
         ];
@@ -245,6 +251,10 @@ impl Core {
     fn settle(&mut self, now: Instant) {
         loop {
             let mut answers = self.faults.take_due(now);
+            self.transactions.advance(now);
+            let wall_ms = self.clock.unix_ms(now);
+            let (transactions, groups) = (&mut self.transactions, &mut self.groups);
+            transactions::write_markers(transactions, &mut self.cluster, groups, now, wall_ms);
             self.groups.advance(&self.cluster.catalog, now);
             for (ticket, body) in self.groups.take_answers() {
                 answers.push((ticket, self.coordination.complete(ticket, body)));

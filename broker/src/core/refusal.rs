@@ -328,17 +328,13 @@ fn add_partitions_to_txn(
         response.error_code = code;
         return response;
     }
-    for asked in &request.transactions {
-        let mut result = add_partitions_to_txn::AddPartitionsToTxnResult::default();
-        result.transactional_id = asked.transactional_id.clone();
-        result.topic_results = asked.topics.iter().map(|topic| txn_topic(topic, code)).collect();
-        response.results_by_transaction.push(result);
-    }
+    let topics = &request.v3_and_below_topics;
+    response.results_by_topic_v3_and_below = topics.iter().map(|topic| txn_topic(topic, code)).collect();
     response
 }
 
 /// The answer for one topic of a transaction, the same for all its partitions.
-pub(crate) fn txn_topic(
+fn txn_topic(
     asked: &add_partitions_to_txn::AddPartitionsToTxnTopic,
     code: ErrorCode,
 ) -> add_partitions_to_txn::AddPartitionsToTxnTopicResult {

@@ -250,6 +250,8 @@ bodies! {
     AddPartitionsToTxn AddPartitionsToTxnResponse,
     AddOffsetsToTxn AddOffsetsToTxnResponse,
     EndTxn EndTxnResponse,
+    TxnOffsetCommit TxnOffsetCommitResponse,
+    OffsetFetch OffsetFetchResponse,
     DescribeConfigs DescribeConfigsResponse,
     CreatePartitions CreatePartitionsResponse,
     DescribeCluster DescribeClusterResponse,

@@ -26,7 +26,13 @@ const OFFERED: &[(Api, RangeInclusive<i16>)] = &[
     (Api::CreateTopics, 2..=7),
     (Api::DeleteTopics, 1..=6),
     (Api::DeleteRecords, 0..=2),
+    // Version 6 is there, and not offered yet.
+    (Api::InitProducerId, 0..=5),
     (Api::OffsetForLeaderEpoch, 2..=4),
+    (Api::AddPartitionsToTxn, 0..=5),
+    (Api::AddOffsetsToTxn, 0..=4),
+    (Api::EndTxn, 0..=5),
+    (Api::TxnOffsetCommit, 0..=5),
     (Api::DescribeConfigs, 1..=4),
     (Api::CreatePartitions, 0..=3),
     (Api::DeleteGroups, 0..=2),

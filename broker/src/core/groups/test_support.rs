@@ -139,7 +139,7 @@ impl Bench {
             RequestBody::OffsetDelete(request) => self.groups.offset_delete(&context, request, &self.catalog),
             RequestBody::OffsetFetch(request) => self.groups.offset_fetch(&context, request, &self.catalog),
             RequestBody::TxnOffsetCommit(request) => {
-                self.groups.txn_offset_commit(&context, request, &self.catalog)
+                self.groups.txn_offset_commit(&context, request, &self.catalog, || Ok(()))
             }
             RequestBody::SyncGroup(request) => self.groups.sync_group(&context, request, &self.catalog),
             other => panic!("{other:?} is none of the coordinator's"),

@@ -35,6 +35,7 @@ use super::Core;
 use super::cluster::Cluster;
 use super::coordination;
 use super::requests::{Context, Outcome};
+use super::transactions;
 
 /// Does what a request asks for.
 pub(super) fn handle(core: &mut Core, context: &Context<'_>, api_key: i16, request: RequestBody) -> Outcome {
@@ -59,9 +60,14 @@ pub(super) fn handle(core: &mut Core, context: &Context<'_>, api_key: i16, reque
         | RequestBody::DescribeGroups(_)
         | RequestBody::DeleteGroups(_)
         | RequestBody::ConsumerGroupHeartbeat(_)
+        | RequestBody::TxnOffsetCommit(_)
         | RequestBody::ConsumerGroupDescribe(_)) => coordination::handle(core, context, request),
+        request @ (RequestBody::InitProducerId(_)
+        | RequestBody::AddPartitionsToTxn(_)
+        | RequestBody::AddOffsetsToTxn(_)
+        | RequestBody::EndTxn(_)) => transactions::handle(core, context, request),
         RequestBody::ApiVersions(request) => api_versions::handle(&core.versions, context, &request).into(),
-        RequestBody::Produce(request) => produce::handle(cluster, context, &request),
+        RequestBody::Produce(request) => produce::handle(cluster, &mut core.transactions, context, &request),
         RequestBody::Fetch(request) => core.fetching.fetch(cluster, context, request),
         RequestBody::ListOffsets(request) => list_offsets::handle(cluster, context, &request).into(),
         RequestBody::Metadata(request) => metadata::handle(cluster, context, &request).into(),

@@ -1,37 +1,48 @@
 //! Produce (key 0): records for partitions.
 
+use std::collections::BTreeMap;
+
 use milena_protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, TopicProduceData,
     TopicProduceResponse,
 };
 use milena_protocol::messages::{ProduceRequest, ProduceResponse};
+use milena_protocol::records::Batches;
 use milena_protocol::{ErrorCode, Str};
 
 use super::endpoints;
 use crate::core::cluster::{Asked, Cluster, is_internal};
 use crate::core::log::{Append, AppendError, only_batch};
 use crate::core::requests::{Context, Outcome};
+use crate::core::transactions::{self, FirstBatch, Producer, TopicPartition, Transactions, Way};
 
 /// The first version with topic ids instead of names (KIP-516).
 const TOPIC_IDS: i16 = 13;
 /// The first version that tells where a leader is (KIP-951).
 const LEADER: i16 = 10;
+/// The version that knows TRANSACTION_ABORTABLE; the next adds partitions to transactions (KIP-890).
+const VERIFY: i16 = 11;
 
 /// Who may write to Kafka's own topics.
 const ADMIN_CLIENT: &str = "__admin_client";
 
-pub(super) fn handle(cluster: &mut Cluster, context: &Context<'_>, request: &ProduceRequest) -> Outcome {
+pub(super) fn handle(
+    cluster: &mut Cluster,
+    transactions: &mut Transactions,
+    context: &Context<'_>,
+    request: &ProduceRequest,
+) -> Outcome {
     let mut response = ProduceResponse::default();
     let mut nodes = std::collections::BTreeSet::new();
     let mut failed = false;
-    let unauthorized = is_transactional(request) && request.transactional_id.is_none();
+    let verdicts = verify(cluster, transactions, context, request);
     for topic in &request.topic_data {
         let mut results = TopicProduceResponse::default();
         (results.name, results.topic_id) = (topic.name.clone(), topic.topic_id);
         for partition in &topic.partition_data {
-            let appended = match unauthorized {
-                true => Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.into()),
-                false => append(cluster, context, request, topic, partition),
+            let appended = match &verdicts {
+                Err(code) => Err((*code).into()),
+                Ok(verdicts) => append(cluster, context, request, topic, partition, verdicts),
             };
             let mut result = PartitionProduceResponse::default();
             result.index = partition.index;
@@ -86,13 +97,41 @@ fn name(cluster: &Cluster, context: &Context<'_>, topic: &TopicProduceData) -> O
     }
 }
 
-fn is_transactional(request: &ProduceRequest) -> bool {
-    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-    partitions.into_iter().any(|partition| {
-        let records = partition.records.as_deref().unwrap_or_default();
-        let batches = milena_protocol::records::Batches::new(records).verify_crc(false);
-        batches.map_while(Result::ok).any(|batch| batch.is_transactional)
-    })
+/// What must not be appended, since it is in no transaction.
+type Verdicts = BTreeMap<TopicPartition, ErrorCode>;
+
+/// Looks whether transactional records are in a transaction, before anything is appended.
+fn verify(
+    cluster: &mut Cluster,
+    transactions: &mut Transactions,
+    context: &Context<'_>,
+    request: &ProduceRequest,
+) -> Result<Verdicts, ErrorCode> {
+    let mut partitions = BTreeMap::new();
+    for topic in &request.topic_data {
+        for partition in &topic.partition_data {
+            let records = partition.records.as_deref().unwrap_or_default();
+            let mut batches = Batches::new(records).verify_crc(false).map_while(Result::ok);
+            let Some(batch) = batches.find(|batch| batch.is_transactional) else { continue };
+            if request.transactional_id.is_none() {
+                return Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+            }
+            let name = name(cluster, context, topic);
+            let known = name.filter(|name| cluster.catalog.partition(name, partition.index).is_some());
+            // What is wrong by itself is told when it is to be appended.
+            let is_sound = only_batch(partition.records.as_ref(), context.version).is_ok();
+            if let Some(name) = known.filter(|_| is_sound && batch.producer_id >= 0) {
+                let producer = Producer { id: batch.producer_id, epoch: batch.producer_epoch };
+                let first = FirstBatch { producer, sequence: batch.base_sequence };
+                partitions.insert((name, partition.index), first);
+            }
+        }
+    }
+    let Some(id) = request.transactional_id.as_ref().filter(|_| !partitions.is_empty()) else {
+        return Ok(Verdicts::new());
+    };
+    let way = Way::of(context.version, VERIFY);
+    transactions::verify_records(transactions, cluster, context, id, way, &partitions)
 }
 
 /// Base offset, log-append time, log start offset.
@@ -104,11 +143,15 @@ fn append(
     request: &ProduceRequest,
     topic: &TopicProduceData,
     partition: &PartitionProduceData,
+    verdicts: &Verdicts,
 ) -> Result<Appended, AppendError> {
     let name = name(cluster, context, topic).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?;
     let known = cluster.catalog.partition(&name, partition.index);
     let in_sync = known.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?.isr.len();
     let batch = only_batch(partition.records.as_ref(), context.version)?;
+    if let Some(code) = verdicts.get(&(name.clone(), partition.index)) {
+        return Err((*code).into());
+    }
     if !(-1..=1).contains(&request.acks) {
         return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
     }

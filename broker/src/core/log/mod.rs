@@ -185,6 +185,21 @@ impl Log {
         })
     }
 
+    /// Whether the transaction of these records, that a client has sent, has yet to be looked at.
+    ///
+    /// # Errors
+    /// [`ErrorCode::INVALID_PRODUCER_EPOCH`].
+    pub fn begin_verification(
+        &mut self,
+        producer_id: i64,
+        epoch: i16,
+        sequence: i32,
+        bumps: bool,
+        wall_ms: i64,
+    ) -> Result<bool, ErrorCode> {
+        self.producers.begin_verification(producer_id, epoch, sequence, bumps, wall_ms)
+    }
+
     /// Writes the end of a producer's transaction.
     ///
     /// `bumped` says that the coordinator raised the producer's epoch before (transaction version 2, KIP-890).

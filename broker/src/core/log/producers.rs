@@ -9,6 +9,9 @@ use milena_protocol::records::{BatchHeader, ControlKind};
 /// How many batches of a producer are known, and so how many it may have on their way at once.
 const BATCHES_KEPT: usize = 5;
 
+/// How many producers a log knows.
+const MOST: usize = 10_000;
+
 /// An epoch, or a sequence number, that is not known.
 const NONE: i16 = -1;
 
@@ -52,12 +55,24 @@ pub(crate) struct Ended {
     pub is_aborted: bool,
 }
 
+/// Transactional records are on their way that are not in the log yet (Kafka's `VerificationStateEntry`).
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    epoch: i16,
+    /// Of what has come; what begins behind it has overtaken it.
+    lowest_sequence: i32,
+    /// Whether each transaction has an epoch of its own (KIP-890).
+    bumps: bool,
+    since_ms: i64,
+}
+
 /// The producers of a log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Producers {
     known: BTreeMap<i64, Producer>,
     /// Transactions that are going on, by their first offset.
     ongoing: BTreeMap<i64, i64>,
+    expected: BTreeMap<i64, Expected>,
 }
 
 impl Producers {
@@ -66,22 +81,31 @@ impl Producers {
     /// # Errors
     /// The code that Kafka answers with.
     pub fn check(&self, batch: &BatchHeader) -> Result<Verdict, ErrorCode> {
-        let Some(known) = self.known.get(&batch.producer_id) else {
-            // After retention has removed a producer's records nothing is known of it, and any sequence is as good.
-            return Ok(Verdict::Next);
-        };
+        let known = self.known.get(&batch.producer_id);
         let last_sequence = last_sequence(batch);
-        if batch.producer_epoch == known.epoch {
+        if let Some(known) = known {
             let same = |kept: &&Appended| {
                 (kept.first_sequence, kept.last_sequence) == (batch.base_sequence, last_sequence)
             };
-            if let Some(&kept) = known.batches.iter().find(same) {
+            let kept = known.batches.iter().find(same);
+            if let Some(&kept) = kept.filter(|_| batch.producer_epoch == known.epoch) {
                 return Ok(Verdict::Duplicate(kept));
             }
+            if batch.producer_epoch < known.epoch {
+                return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
+            }
         }
-        if batch.producer_epoch < known.epoch {
-            return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
+        if let Some(expected) = self.expected.get(&batch.producer_id) {
+            let is_new = known.is_none_or(|known| known.batches.is_empty());
+            let begins_late = expected.bumps && is_new && batch.base_sequence != 0;
+            if begins_late || batch.base_sequence > expected.lowest_sequence {
+                return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+            }
         }
+        let Some(known) = known else {
+            // After retention has removed a producer's records nothing is known of it, and any sequence is as good.
+            return Ok(Verdict::Next);
+        };
         if batch.producer_epoch != known.epoch {
             if batch.base_sequence != 0 && known.epoch != NONE {
                 return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
@@ -98,8 +122,44 @@ impl Producers {
         Ok(Verdict::Next)
     }
 
+    /// Whether the transaction of these records, that a client has sent, has yet to be looked at: it is not going on here.
+    ///
+    /// # Errors
+    /// [`ErrorCode::INVALID_PRODUCER_EPOCH`].
+    pub fn begin_verification(
+        &mut self,
+        producer_id: i64,
+        epoch: i16,
+        sequence: i32,
+        bumps: bool,
+        wall_ms: i64,
+    ) -> Result<bool, ErrorCode> {
+        let known = self.known.get(&producer_id);
+        if known.is_some_and(|known| epoch < known.epoch) {
+            return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
+        }
+        if known.is_some_and(|known| known.transaction.is_some() && known.epoch == epoch) {
+            return Ok(false);
+        }
+        if self.expected.len() >= MOST {
+            self.expected.clear();
+        }
+        let first = Expected { epoch, lowest_sequence: sequence, bumps, since_ms: wall_ms };
+        let expected = self.expected.entry(producer_id).or_insert(first);
+        if epoch > expected.epoch {
+            (expected.epoch, expected.lowest_sequence) = (epoch, sequence);
+        } else if epoch == expected.epoch {
+            expected.lowest_sequence = expected.lowest_sequence.min(sequence);
+        }
+        Ok(true)
+    }
+
     /// A batch was appended. Its header is that of the batch in the log.
     pub fn appended(&mut self, batch: &BatchHeader) {
+        if batch.is_transactional {
+            self.expected.remove(&batch.producer_id);
+        }
+        self.make_room();
         let producer = self.known.entry(batch.producer_id).or_insert_with(Producer::unknown);
         producer.enter(batch.producer_epoch);
         if producer.batches.len() == BATCHES_KEPT {
@@ -153,6 +213,12 @@ impl Producers {
         kind: ControlKind,
         coordinator_epoch: i32,
     ) -> Option<Ended> {
+        // Records of the next transaction may be on their way already, under the next epoch.
+        let is_next = |expected: &Expected| expected.bumps && expected.epoch == batch.producer_epoch;
+        if !self.expected.get(&batch.producer_id).is_some_and(is_next) {
+            self.expected.remove(&batch.producer_id);
+        }
+        self.make_room();
         let producer = self.known.entry(batch.producer_id).or_insert_with(Producer::unknown);
         producer.enter(batch.producer_epoch);
         producer.coordinator_epoch = coordinator_epoch;
@@ -172,17 +238,6 @@ impl Producers {
         self.ongoing.first_key_value().map(|(&offset, _)| offset)
     }
 
-    /// Whether this producer has a transaction going on here, under this epoch.
-    pub fn has_ongoing(&self, producer_id: i64, epoch: i16) -> bool {
-        let known = self.known.get(&producer_id);
-        known.is_some_and(|known| known.transaction.is_some() && known.epoch == epoch)
-    }
-
-    /// Whether nothing is known of this producer.
-    pub fn is_unknown(&self, producer_id: i64) -> bool {
-        !self.known.contains_key(&producer_id)
-    }
-
     /// The producer's epoch, if it is known.
     pub fn epoch(&self, producer_id: i64) -> Option<i16> {
         self.known.get(&producer_id).map(|known| known.epoch)
@@ -190,7 +245,30 @@ impl Producers {
 
     /// Forgets producers that have written nothing since then (`producer.id.expiration.ms`).
     pub fn expire(&mut self, before_ms: i64) {
-        self.known.retain(|_, known| known.transaction.is_some() || known.last_timestamp >= before_ms);
+        self.known.retain(|_, known| known.transaction.is_some() || known.last_timestamp > before_ms);
+        self.expected.retain(|_, expected| expected.since_ms > before_ms);
+    }
+
+    /// The earliest time that a producer without an open transaction has written.
+    pub fn oldest_ms(&self) -> Option<i64> {
+        let idle = self.known.values().filter(|known| known.transaction.is_none());
+        let expected = self.expected.values().map(|expected| expected.since_ms);
+        idle.map(|known| known.last_timestamp).chain(expected).min()
+    }
+
+    /// Of too many producers those go that have written nothing for longest, as they would have gone by themselves.
+    fn make_room(&mut self) {
+        if self.known.len() < MOST {
+            return;
+        }
+        let idle = self.known.iter().filter(|(_, known)| known.transaction.is_none());
+        let mut times: Vec<i64> = idle.map(|(_, known)| known.last_timestamp).collect();
+        let many = times.len() / 10;
+        if many > 0 {
+            let (_, limit, _) = times.select_nth_unstable(many);
+            let limit = *limit;
+            self.known.retain(|_, known| known.transaction.is_some() || known.last_timestamp > limit);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use milena_protocol::messages::{
 };
 use milena_protocol::{ErrorCode, Str, Uuid};
 
-use super::{Offset, PartitionKey};
+use super::{GroupOffsets, Offset, PartitionKey};
 use crate::core::catalog::{Catalog, Topic};
 use crate::core::groups::Groups;
 use crate::core::requests::Context;
@@ -104,13 +104,14 @@ impl Groups {
         self.shared.answers.now(context, response);
     }
 
-    /// Answers TxnOffsetCommit. Whether the producer may, in its transaction, is the caller's to know. The offsets count
-    /// from [`end_transaction`](Self::end_transaction) on.
+    /// Answers TxnOffsetCommit. Whether the producer may, in its transaction, says `verify`, which is asked when all else is
+    /// well with the request. The offsets count from [`end_transaction`](Self::end_transaction) on.
     pub fn txn_offset_commit(
         &mut self,
         context: &Context<'_>,
         request: TxnOffsetCommitRequest,
         catalog: &Catalog,
+        verify: impl FnOnce() -> Result<(), ErrorCode>,
     ) {
         self.see(catalog);
         let mut wishes = Vec::new();
@@ -160,7 +161,9 @@ impl Groups {
         if asks_group {
             let outcome = match request.group_id.is_empty() {
                 true => Err(ErrorCode::INVALID_GROUP_ID),
-                false => self.check_commit(context, &request.group_id, &claim, &wishes),
+                false => {
+                    verify().and_then(|()| self.check_commit(context, &request.group_id, &claim, &wishes))
+                }
             };
             match outcome {
                 Ok(()) => self.store(&request.group_id, Some(request.producer_id), wishes),
@@ -174,9 +177,13 @@ impl Groups {
     }
 
     /// The transaction of a producer has ended: what it has committed in groups counts now, or never.
-    pub fn end_transaction(&mut self, producer_id: i64, is_committed: bool) {
-        for offsets in self.offsets.groups.values_mut() {
-            offsets.end_transaction(producer_id, is_committed);
+    /// Only in the groups that are `meant`: others have their offsets elsewhere.
+    pub fn end_transaction(&mut self, producer_id: i64, is_committed: bool, is_meant: impl Fn(&str) -> bool) {
+        let has_pending = |offsets: &GroupOffsets| offsets.pending.contains_key(&producer_id);
+        for (group_id, offsets) in &mut self.offsets.groups {
+            if has_pending(offsets) && is_meant(group_id) {
+                offsets.end_transaction(producer_id, is_committed);
+            }
         }
     }
 

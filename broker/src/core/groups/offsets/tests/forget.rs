@@ -62,7 +62,7 @@ fn deleted_offsets_are_gone_those_in_transactions_too() {
     in_transaction(&mut bench, commit_in_transaction());
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     assert_eq!(deleted(&mut bench, delete("t")), (ErrorCode::NONE, vec![ErrorCode::NONE, unknown]));
-    bench.groups.end_transaction(77, true);
+    bench.groups.end_transaction(77, true, |_| true);
     assert_eq!(committed(&mut bench).committed_offset, -1);
     assert_eq!(deleted(&mut bench, delete("none")).1, [unknown; 2]);
 }
@@ -171,7 +171,7 @@ fn a21_offsets_go_with_their_topic_also_when_it_is_made_anew() {
     bench.catalog.delete_topic("t");
     bench.topic("t", 2);
     assert_eq!(committed(&mut bench).committed_offset, -1);
-    bench.groups.end_transaction(77, true);
+    bench.groups.end_transaction(77, true, |_| true);
     assert_eq!(committed(&mut bench).committed_offset, -1);
 }
 

@@ -14,7 +14,7 @@ fn t6_an_offset_in_a_transaction_counts_when_it_is_committed() {
     assert_eq!(unstable.partitions[0].error_code, ErrorCode::UNSTABLE_OFFSET_COMMIT);
     assert_eq!(unstable.partitions[0].committed_offset, -1);
     assert_eq!(unstable.partitions[1].error_code, ErrorCode::NONE);
-    bench.groups.end_transaction(77, true);
+    bench.groups.end_transaction(77, true, |_| true);
     let stable = bench.now(stable).groups.remove(0).topics.remove(0);
     assert_eq!(
         (stable.partitions[0].error_code, stable.partitions[0].committed_offset),
@@ -27,8 +27,8 @@ fn an_aborted_transaction_leaves_what_was_there() {
     let mut bench = by_name();
     bench.now(commit());
     in_transaction(&mut bench, commit_in_transaction());
-    bench.groups.end_transaction(77, false);
-    bench.groups.end_transaction(77, true);
+    bench.groups.end_transaction(77, false, |_| true);
+    bench.groups.end_transaction(77, true, |_| true);
     assert_eq!(committed(&mut bench).committed_offset, 5);
 }
 
@@ -37,7 +37,7 @@ fn what_was_committed_later_outlasts_a_transaction_that_ends_later() {
     let mut bench = by_name();
     in_transaction(&mut bench, commit_in_transaction());
     bench.now(commit());
-    bench.groups.end_transaction(77, true);
+    bench.groups.end_transaction(77, true, |_| true);
     assert_eq!(committed(&mut bench).committed_offset, 5);
 }
 
@@ -48,9 +48,9 @@ fn transactions_of_two_producers_do_not_mix() {
     let mut other = commit_in_transaction();
     (other.producer_id, other.topics[0].partitions[0].committed_offset) = (78, 9);
     in_transaction(&mut bench, other);
-    bench.groups.end_transaction(78, true);
+    bench.groups.end_transaction(78, true, |_| true);
     assert_eq!(committed(&mut bench).committed_offset, 9);
-    bench.groups.end_transaction(77, true);
+    bench.groups.end_transaction(77, true, |_| true);
     assert_eq!(committed(&mut bench).committed_offset, 9, "77 was earlier");
 }
 

@@ -1,0 +1,174 @@
+//! Random producers against a simple model: who reads with read_committed gets what was committed, in order, and nothing
+//! else.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::core::rng::Rng;
+
+/// A transaction: which client's, and its number there.
+type Id = (usize, u64);
+
+/// What the log of a partition should be, and what transactions have written so far.
+#[derive(Default)]
+struct Model {
+    /// By partition: the values, and by which client's which transaction they were written.
+    logs: BTreeMap<i32, Vec<(String, Id)>>,
+    /// How transactions have ended.
+    committed: BTreeMap<Id, bool>,
+}
+
+impl Model {
+    /// What is committed before the first record of a transaction that is open.
+    fn committed(&self, partition: i32) -> Vec<&str> {
+        let log = self.logs.get(&partition).map(Vec::as_slice).unwrap_or_default();
+        let closed = log.iter().take_while(|(_, transaction)| self.committed.contains_key(transaction));
+        let kept = closed.filter(|(_, transaction)| self.committed[transaction]);
+        kept.map(|(value, _)| value.as_str()).collect()
+    }
+}
+
+struct Run {
+    sim: Sim,
+    rng: Rng,
+    model: Model,
+    clients: Vec<Client>,
+    /// The number of each client's transaction, and which partitions it has; `None` where none is open.
+    open: Vec<Option<Vec<i32>>>,
+    number: Vec<u64>,
+    next_value: u64,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let mut sim = sim(&[]);
+        let clients: Vec<Client> = (0..4).map(|n| Client::new(&mut sim, &format!("client-{n}"))).collect();
+        let count = clients.len();
+        Run {
+            sim,
+            rng: Rng::new(seed),
+            model: Model::default(),
+            clients,
+            open: vec![None; count],
+            number: vec![0; count],
+            next_value: 0,
+        }
+    }
+
+    fn key(&self, n: usize) -> Id {
+        (n, self.number[n])
+    }
+
+    fn ended(&mut self, n: usize, committed: bool) {
+        self.model.committed.insert(self.key(n), committed);
+        self.open[n] = None;
+        self.number[n] += 1;
+    }
+
+    /// The first two clients speak the newest versions, the others older ones.
+    fn is_new(n: usize) -> bool {
+        n < 2
+    }
+
+    fn step(&mut self) {
+        let n = self.rng.below(self.clients.len());
+        match self.rng.below(20) {
+            0..12 => self.write(n),
+            12..16 => self.end(n),
+            16 => self.crash(n),
+            17 => self.zombie(n),
+            18 => self.sim.pass(self.rng.below(3_000) as u64),
+            _ => self.time_out(),
+        }
+    }
+
+    fn write(&mut self, n: usize) {
+        let partition = self.rng.below(3) as i32;
+        let values: Vec<String> = (0..1 + self.rng.below(3))
+            .map(|_| {
+                self.next_value += 1;
+                self.next_value.to_string()
+            })
+            .collect();
+        let borrowed: Vec<&str> = values.iter().map(String::as_str).collect();
+        let version = if Self::is_new(n) { 12 } else { 9 };
+        let has = self.open[n].get_or_insert_default();
+        let client = &mut self.clients[n];
+        if !Self::is_new(n) && !has.contains(&partition) {
+            assert_eq!(client.add(&mut self.sim, 3, &[partition]), [ErrorCode::NONE]);
+        }
+        has.push(partition);
+        assert_eq!(client.write(&mut self.sim, version, partition, &borrowed), ErrorCode::NONE);
+        let key = self.key(n);
+        self.model.logs.entry(partition).or_default().extend(values.into_iter().map(|value| (value, key)));
+    }
+
+    fn end(&mut self, n: usize) {
+        if self.open[n].is_none() {
+            return;
+        }
+        let committed = self.rng.below(2) == 0;
+        let version = if Self::is_new(n) { 5 } else { 3 };
+        let mut again = self.clients[n].clone();
+        assert_eq!(self.clients[n].end(&mut self.sim, version, committed), ErrorCode::NONE);
+        if self.rng.below(4) == 0 {
+            // It did not get the answer.
+            assert_eq!(again.end(&mut self.sim, version, committed), ErrorCode::NONE);
+            assert_eq!(again.producer, self.clients[n].producer);
+        }
+        self.ended(n, committed);
+    }
+
+    /// A client starts anew, and aborts what it had open.
+    fn crash(&mut self, n: usize) {
+        self.clients[n].begin(&mut self.sim);
+        if self.open[n].is_some() {
+            self.ended(n, false);
+        }
+    }
+
+    /// An earlier instance of a client writes and ends, and does no harm.
+    fn zombie(&mut self, n: usize) {
+        let mut zombie = self.clients[n].clone();
+        self.crash(n);
+        let version = if Self::is_new(n) { 12 } else { 9 };
+        let code = zombie.write(&mut self.sim, version, self.rng.below(3) as i32, &["zombie"]);
+        assert!(!code.is_none());
+        assert!(!zombie.end(&mut self.sim, if Self::is_new(n) { 5 } else { 3 }, true).is_none());
+    }
+
+    /// All stop for so long that what is open is aborted.
+    fn time_out(&mut self) {
+        self.sim.pass(75_000);
+        for n in 0..self.clients.len() {
+            if self.open[n].is_some() {
+                self.ended(n, false);
+                self.clients[n].begin(&mut self.sim);
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        for partition in 0..3 {
+            let values = committed_values(&mut self.sim, partition);
+            assert_eq!(values, self.model.committed(partition), "partition {partition}");
+        }
+    }
+}
+
+#[test]
+fn read_committed_gives_what_was_committed_in_order_and_nothing_else() {
+    for seed in 0..12 {
+        let mut run = Run::new(seed);
+        for step in 0..120 {
+            run.step();
+            if step % 10 == 0 {
+                run.check();
+            }
+        }
+        for n in 0..run.clients.len() {
+            run.end(n);
+        }
+        run.check();
+    }
+}
