@@ -17,6 +17,7 @@
 //! | `groups/`, `coordination.rs` | the group coordinator; what it is asked |
 //! | `transactions/` | the transaction coordinator |
 //! | `steering/` | what tests do to the cluster |
+//! | `quota.rs` | how many bytes a client may write and read |
 //! | `refusal.rs` | answers that say nothing but an error |
 //! | `wall_clock.rs`, `rng.rs` | time and chance, as values |
 
@@ -33,6 +34,7 @@ mod fetching;
 mod handlers;
 #[allow(dead_code, reason = "transactions and retention build on it")]
 mod log;
+mod quota;
 mod refusal;
 mod transactions;
 mod versions;
@@ -44,9 +46,9 @@ mod test_support;
 mod tests;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use milena_protocol::ResponseBody;
+use milena_protocol::{RequestBody, ResponseBody};
 
 use crate::settings::{SettingError, Settings};
 use catalog::{BrokerNode, Catalog};
@@ -56,6 +58,7 @@ use coordination::Coordination;
 use fetching::Fetching;
 use groups::{GroupSettings, Groups};
 use io::{Action, ConnectionId, Event};
+use quota::Quota;
 use requests::{Context, Outcome, Requests, Ticket};
 use steering::{Faults, Time};
 use transactions::Transactions;
@@ -71,6 +74,7 @@ pub struct Core {
     fetching: Fetching,
     groups: Groups,
     coordination: Coordination,
+    producer_quota: Option<Quota>,
     faults: Faults,
     time: Time,
     transactions: Transactions,
@@ -97,6 +101,7 @@ impl Core {
             groups: Groups::new(GroupSettings::from(&cluster.settings), seed),
             coordination: Coordination::default(),
             transactions: Transactions::new(&cluster.settings, now),
+            producer_quota: Quota::new(&cluster.settings, "producer_byte_rate"),
             cluster,
             versions: Versions::default(),
             requests: Requests::default(),
@@ -143,7 +148,7 @@ impl Core {
         match event {
             Event::Connected { connection, node_id, client_host } => {
                 let runs = self.cluster.catalog.broker(node_id).is_some_and(|broker| broker.is_up);
-                if runs && self.requests.len() < self.max_connections {
+                if runs && self.requests.connections_of(node_id) < self.max_connections {
                     self.requests.connected(connection, node_id, &client_host);
                 } else {
                     self.actions.push_back(Action::Close { connection });
@@ -197,10 +202,13 @@ impl Core {
                 wall_ms: self.clock.unix_ms(now),
             };
             let api_key = header.request_api_key;
+            let throttle_time_ms = self.produced(&context, &request.body);
             let outcome = match self.strike(&context, &request) {
                 Some(outcome) => outcome,
                 None => handlers::handle(self, &context, api_key, request.body),
             };
+            let outcome = throttled(outcome, throttle_time_ms);
+            self.mute(ticket, throttle_time_ms, now);
             self.conclude(ticket, outcome, now);
         }
     }
@@ -226,9 +234,32 @@ impl Core {
 
     fn answer(&mut self, ticket: Ticket, body: ResponseBody, now: Instant) {
         let Some(body) = self.suffer(ticket, body, now) else { return };
+        if let ResponseBody::Fetch(response) = &body {
+            self.mute(ticket, response.throttle_time_ms, now);
+        }
         if let Some((connection, pairing)) = self.requests.done(ticket) {
             let response = Box::new(pairing.answer(body));
             self.actions.push_back(Action::Send { connection, response });
+        }
+    }
+
+    /// Counts what a client writes, and gives back for how many milliseconds it is to be held back.
+    fn produced(&mut self, context: &Context<'_>, request: &RequestBody) -> i32 {
+        let (Some(quota), RequestBody::Produce(request)) = (&mut self.producer_quota, request) else {
+            return 0;
+        };
+        let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+        let bytes =
+            partitions.map(|partition| partition.records.as_ref().map_or(0, |records| records.len())).sum();
+        quota.record(context.node_id, context.client_id, bytes, context.now)
+    }
+
+    /// Holds back the connection of a request: its answer leaves, and the next request is not taken up before this time is
+    /// over.
+    fn mute(&mut self, ticket: Ticket, throttle_time_ms: i32, now: Instant) {
+        if throttle_time_ms > 0 {
+            let until = now.checked_add(Duration::from_millis(throttle_time_ms.unsigned_abs().into()));
+            self.requests.mute(ticket, until.unwrap_or(now));
         }
     }
 
@@ -273,4 +304,14 @@ impl Core {
             }
         }
     }
+}
+
+/// Tells a producer that it is held back.
+fn throttled(mut outcome: Outcome, throttle_time_ms: i32) -> Outcome {
+    if let Outcome::Answer(body) = &mut outcome
+        && let ResponseBody::Produce(response) = &mut **body
+    {
+        response.throttle_time_ms = response.throttle_time_ms.max(throttle_time_ms);
+    }
+    outcome
 }

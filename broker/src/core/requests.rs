@@ -71,6 +71,13 @@ pub(crate) struct Connection {
     muted_until: Option<Instant>,
 }
 
+impl Connection {
+    /// Whether a request is under way.
+    fn is_busy(&self) -> bool {
+        self.under_way.is_some()
+    }
+}
+
 /// The connections, and the requests under way on them.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
@@ -145,13 +152,14 @@ impl Requests {
 
     /// The next time that a connection is no longer held back.
     pub fn next_unmuted(&self) -> Option<Instant> {
-        self.connections.values().filter_map(|connection| connection.muted_until).min()
+        let idle = self.connections.values().filter(|connection| !connection.is_busy());
+        idle.filter_map(|connection| connection.muted_until).min()
     }
 
     /// The connections that are no longer held back.
     pub fn unmuted(&self, now: Instant) -> Vec<ConnectionId> {
-        let is_free = |c: &&ConnectionId| self.connections[c].muted_until.is_some_and(|until| until <= now);
-        self.connections.keys().filter(is_free).copied().collect()
+        let is_free = |c: &Connection| !c.is_busy() && c.muted_until.is_some_and(|until| until <= now);
+        self.connections_where(is_free)
     }
 
     /// The connections of which this is true, in order.
@@ -160,8 +168,16 @@ impl Requests {
         meant.map(|(id, _)| *id).collect()
     }
 
-    /// How many connections there are.
-    pub fn len(&self) -> usize {
-        self.connections.len()
+    /// Holds back the connection of a request that is under way: it takes up no other before this time.
+    pub fn mute(&mut self, ticket: Ticket, until: Instant) {
+        let connection = self.under_way.get(&ticket).and_then(|(id, _)| self.connections.get_mut(id));
+        if let Some(connection) = connection {
+            connection.muted_until = connection.muted_until.max(Some(until));
+        }
+    }
+
+    /// How many connections a broker has.
+    pub fn connections_of(&self, node_id: i32) -> usize {
+        self.connections.values().filter(|connection| connection.node_id == node_id).count()
     }
 }

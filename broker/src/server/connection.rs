@@ -80,7 +80,14 @@ async fn talk(connection: Connection) {
         };
         match reply {
             Some(Reply::Send(response)) => {
-                if let Err(error) = frames.send(*response).await {
+                let sent = tokio::select! {
+                    sent = frames.send(*response) => sent,
+                    // The broker has closed the connection.
+                    _ = replies.recv() => return,
+                    // The client reads nothing.
+                    () = idle_for(idle) => return,
+                };
+                if let Err(error) = sent {
                     tracing::debug!(connection = id.0, %error, "an answer could not be sent");
                     return;
                 }

@@ -19,6 +19,7 @@ use milena_protocol::{ErrorCode, Str, Uuid};
 
 use super::cluster::Cluster;
 use super::log::Isolation;
+use super::quota::Quota;
 use super::requests::{Context, Outcome, Ticket};
 use sessions::{Mode, Sessions};
 pub(crate) use waiting::Waiting;
@@ -72,6 +73,7 @@ struct Position {
 pub(crate) struct Fetch {
     ticket: Ticket,
     node_id: i32,
+    client_id: Str,
     version: i16,
     deadline: Instant,
     waits: bool,
@@ -94,6 +96,7 @@ pub(crate) struct Fetch {
 pub(crate) struct Fetching {
     sessions: std::collections::BTreeMap<i32, Sessions>,
     waiting: Waiting,
+    quota: Option<Quota>,
 }
 
 impl Fetching {
@@ -105,6 +108,7 @@ impl Fetching {
         Fetching {
             sessions: nodes.map(|node_id| (node_id, sessions(node_id))).collect(),
             waiting: Waiting::default(),
+            quota: Quota::new(&cluster.settings, "consumer_byte_rate"),
         }
     }
 
@@ -119,7 +123,12 @@ impl Fetching {
                 return response.into();
             }
         };
-        let fetch = Fetch::new(cluster, context, &request, mode, asked);
+        let mut fetch = Fetch::new(cluster, context, &request, mode, asked);
+        if let Some(quota) = &self.quota {
+            // More would be held back whenever it is asked for.
+            fetch.max_bytes = fetch.max_bytes.min(quota.most_at_once());
+            fetch.min_bytes = fetch.min_bytes.min(fetch.max_bytes);
+        }
         if !fetch.targets.is_empty() {
             let reading = fetch.read(cluster);
             if !fetch.is_satisfied(&reading) {
@@ -186,6 +195,34 @@ impl Fetching {
         self.waiting.deadline()
     }
 
+    /// The answer to a client that is over its quota: nothing, and when to come again. It comes with what it has asked for
+    /// now, so that a session does not open, and one that is there goes on.
+    fn throttled(
+        &mut self,
+        fetch: &Fetch,
+        reading: &[(Target, PartitionData)],
+        now: Instant,
+    ) -> Option<FetchResponse> {
+        let quota = self.quota.as_mut()?;
+        let size = |data: &PartitionData| data.records.as_ref().map_or(0, bytes::Bytes::len);
+        let bytes = reading.iter().map(|(_, data)| size(data)).sum();
+        let throttle_time_ms = quota.record(fetch.node_id, &fetch.client_id, bytes, now);
+        if throttle_time_ms == 0 {
+            return None;
+        }
+        quota.unrecord(fetch.node_id, &fetch.client_id, bytes, now);
+        let mut response = FetchResponse::default();
+        response.throttle_time_ms = throttle_time_ms;
+        if let Mode::Incremental { session_id, epoch } = fetch.mode {
+            response.session_id = session_id;
+            let sessions = self.sessions.get(&fetch.node_id);
+            if sessions.is_some_and(|sessions| !sessions.is_at(session_id, epoch)) {
+                response.error_code = ErrorCode::INVALID_FETCH_SESSION_EPOCH;
+            }
+        }
+        Some(response)
+    }
+
     fn answer(
         &mut self,
         cluster: &Cluster,
@@ -193,6 +230,9 @@ impl Fetching {
         reading: Vec<(Target, PartitionData)>,
         now: Instant,
     ) -> FetchResponse {
+        if let Some(response) = self.throttled(&fetch, &reading, now) {
+            return response;
+        }
         let mut partitions = reading;
         for (target, code) in &fetch.missing {
             partitions.push((target.clone(), failed(code)));
@@ -253,6 +293,7 @@ impl Fetch {
         Fetch {
             ticket: context.ticket,
             node_id: context.node_id,
+            client_id: context.client_id.into(),
             version: context.version,
             deadline: context.now + max_wait,
             waits: !max_wait.is_zero(),

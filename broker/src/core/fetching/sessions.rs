@@ -85,6 +85,11 @@ impl Sessions {
         Sessions { slots, rng: Rng::new(seed), sessions: BTreeMap::new() }
     }
 
+    /// Whether a session, unless it is gone, has this epoch.
+    pub fn is_at(&self, session_id: i32, epoch: i32) -> bool {
+        self.sessions.get(&session_id).is_none_or(|session| session.epoch == epoch)
+    }
+
     /// Forgets them all.
     pub fn clear(&mut self) {
         self.sessions.clear();

@@ -220,3 +220,53 @@ fn a_topic_that_is_deleted_ends_the_waiting() {
     let response: FetchResponse = sim.answer(c).unwrap();
     assert_eq!(only(&response).error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
 }
+
+#[test]
+fn t25_who_reads_too_much_is_told_when_to_come_again_and_held_back_until_then() {
+    let mut sim = Sim::new(&[("consumer_byte_rate", "100")]);
+    sim.topic("t", 1, &[]);
+    let c = sim.connect(1);
+    // A batch of nearly 600 bytes: two of them are more than 1000 in ten seconds.
+    let value = "x".repeat(520);
+    let size = batch(&[&value]).len();
+    sim.produce(c, "t", 0, batch(&[&value]));
+    let mut request = fetch_request("t", 0, 0);
+    request.session_epoch = 0;
+    let first = sim.ask(c, NAMES, request.clone());
+    assert_eq!((first.throttle_time_ms, values(&first).len()), (0, 1));
+    let throttled: FetchResponse = sim.ask(c, NAMES, request.clone());
+    let expected = ((2 * size) as f64 / 1000.0 - 1.0) * 10_000.0;
+    assert_eq!(throttled.throttle_time_ms, expected.round() as i32);
+    assert_eq!((throttled.session_id, throttled.responses.len()), (0, 0));
+
+    sim.send(c, 0, milena_protocol::messages::ApiVersionsRequest::default());
+    sim.pass(throttled.throttle_time_ms as u64 - 1);
+    let answer = sim.answer::<milena_protocol::messages::ApiVersionsResponse>(c);
+    assert!(answer.is_none(), "its connection is not read");
+    sim.pass(1);
+    assert!(sim.answer::<milena_protocol::messages::ApiVersionsResponse>(c).is_some());
+    sim.pass(11_000);
+    let later = sim.ask(c, NAMES, request);
+    assert_eq!((later.throttle_time_ms, values(&later).len()), (0, 1));
+}
+
+#[test]
+fn a_session_lives_on_while_its_client_is_held_back() {
+    let mut sim = Sim::new(&[("consumer_byte_rate", "100")]);
+    sim.topic("t", 1, &[]);
+    let c = sim.connect(1);
+    let mut request = fetch_request("t", 0, 0);
+    (request.session_epoch, request.max_wait_ms) = (0, 0);
+    let opened = sim.ask(c, NAMES, request);
+    sim.produce(c, "t", 0, batch(&[&"x".repeat(700)]));
+    let next = |epoch| {
+        let mut request = fetch_request("t", 0, 0);
+        (request.session_id, request.session_epoch) = (opened.session_id, epoch);
+        request
+    };
+    assert_eq!(values(&sim.ask(c, NAMES, next(1))).len(), 1);
+    let throttled = sim.ask(c, NAMES, next(2));
+    assert!(throttled.throttle_time_ms > 0 && throttled.session_id == opened.session_id);
+    sim.pass(20_000);
+    assert_eq!(values(&sim.ask(c, NAMES, next(3))).len(), 1);
+}
