@@ -5,13 +5,14 @@ use std::process::Stdio;
 
 use milena_client::{Config, Consumer};
 
-use crate::common::{PATIENCE, committed, read, shared_kafka};
+use crate::cluster::Cluster;
+use crate::stories::common::{PATIENCE, read};
 
 #[tokio::test]
 async fn a_file_of_properties_means_the_same_to_the_java_consumer() {
-    let kafka = shared_kafka();
-    kafka.create_topic("properties", 2).unwrap();
-    kafka.fill("properties", 100).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("properties", 2);
+    cluster.fill("properties", 100);
     let mut file = tempfile::NamedTempFile::new().unwrap();
     write!(
         file,
@@ -21,7 +22,7 @@ async fn a_file_of_properties_means_the_same_to_the_java_consumer() {
          max.poll.records 10\n\
          isolation.level=read_comm\\\n    itted\n\
          client.id=caf\\u00e9\n",
-        kafka.bootstrap()
+        cluster.bootstrap()
     )
     .unwrap();
 
@@ -30,10 +31,10 @@ async fn a_file_of_properties_means_the_same_to_the_java_consumer() {
     consumer.subscribe(["properties"]).await.unwrap();
     read(&mut consumer, 100).await;
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(kafka, "properties-ours"), [Some(50); 2]);
+    assert_eq!(cluster.committed("properties-ours"), [Some(50); 2]);
 
-    let mut java = kafka.java("org.apache.kafka.tools.consumer.ConsoleConsumer");
-    java.args(["--bootstrap-server", &kafka.bootstrap(), "--topic", "properties", "--max-messages", "100"]);
+    let mut java = cluster.java("org.apache.kafka.tools.consumer.ConsoleConsumer");
+    java.args(["--bootstrap-server", &cluster.bootstrap(), "--topic", "properties", "--max-messages", "100"]);
     java.args(["--group", "properties-java", "--timeout-ms", "60000"]);
     java.arg("--command-config").arg(file.path());
     let output = java.stdin(Stdio::null()).output().unwrap();

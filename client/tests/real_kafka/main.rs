@@ -1,20 +1,14 @@
 //! The consumer against a real Kafka: what an application sees.
 //!
-//! Tests that leave their broker alone share one, each with topics and groups of its own.
+//! Most stories are in `../stories/` and run against the embedded broker too, by `../embedded/`. Those that are here need
+//! Java for their own sake: other clients in the same group, or an older Kafka.
+//!
+//! Stories that leave their broker alone share one, each with topics and groups of its own.
 
-mod admin;
-mod cancelling;
-mod common;
+mod cluster;
+#[path = "../stories/mod.rs"]
+mod stories;
+
 mod configuration;
-mod consumer_protocol;
-mod failures;
-mod group_changes;
-mod groups;
-mod listeners;
-mod lookups;
-mod offsets;
-mod reading;
-mod streams;
-mod subscribing;
-mod tracing;
-mod types;
+mod java_members;
+mod older;

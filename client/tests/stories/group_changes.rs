@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 use milena_client::assignors::{Assignor, ClusterTopics, GroupAssignment, Member};
 use milena_client::{Consumer, Error, Notice, Strategy};
 
-use crate::common::{PATIENCE, POLL, Seen, config, poll_until, read_on, shared_kafka, subscribed};
-
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+use super::common::{PATIENCE, POLL, Seen, config, poll_until, read_on, subscribed};
+use crate::cluster::Cluster;
 
 fn shares(consumers: &[Consumer]) -> Vec<usize> {
     consumers.iter().map(|consumer| consumer.assignment().len()).collect()
@@ -25,10 +23,11 @@ fn have_shared(expected: &[usize]) -> impl Fn(&[Consumer], &Seen) -> bool {
 
 #[tokio::test]
 async fn a_group_moves_from_eager_to_cooperative_by_rolling_restarts() {
-    let kafka = shared_kafka();
-    kafka.create_topic("rolling", 4).unwrap();
-    let config =
-        |strategies: &[Strategy]| config(kafka, "rolling").partition_assignment_strategy(strategies.to_vec());
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("rolling", 4);
+    let config = |strategies: &[Strategy]| {
+        config(cluster, "rolling").partition_assignment_strategy(strategies.to_vec())
+    };
     let eager = [Strategy::Range];
     let both = [Strategy::CooperativeSticky, Strategy::Range];
     let cooperative = [Strategy::CooperativeSticky];
@@ -42,7 +41,7 @@ async fn a_group_moves_from_eager_to_cooperative_by_rolling_restarts() {
             consumers.remove(0).close(PATIENCE).await.unwrap();
             consumers.push(subscribed(config(strategies), "rolling").await);
             poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[2, 2])).await;
-            kafka.fill("rolling", 40).unwrap();
+            cluster.fill("rolling", 40);
             written += 40;
             poll_until(&mut consumers, &mut seen, "reading", |_, seen| seen.len() == written).await;
         }
@@ -62,9 +61,9 @@ async fn a_group_moves_from_eager_to_cooperative_by_rolling_restarts() {
 
 #[tokio::test]
 async fn t12_of_two_consumers_with_one_instance_id_the_older_is_fenced_and_told_so() {
-    let kafka = shared_kafka();
-    kafka.create_topic("fenced", 1).unwrap();
-    let config = || config(kafka, "fenced").group_instance_id("one");
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("fenced", 1);
+    let config = || config(cluster, "fenced").group_instance_id("one");
     let mut seen = Seen::default();
     let mut older = vec![subscribed(config(), "fenced").await];
     poll_until(&mut older, &mut seen, "joining", have_shared(&[1])).await;
@@ -79,35 +78,35 @@ async fn t12_of_two_consumers_with_one_instance_id_the_older_is_fenced_and_told_
     };
     assert_eq!(error, Error::Fenced);
     assert_eq!(error.to_string(), "another consumer has the same group.instance.id");
-    kafka.fill("fenced", 10).unwrap();
+    cluster.fill("fenced", 10);
     read_on(&mut newer[0], &mut seen, 10).await;
     newer.remove(0).close(PATIENCE).await.unwrap();
 }
 
 #[tokio::test]
 async fn partitions_that_are_added_are_shared_out_within_metadata_max_age() {
-    let kafka = shared_kafka();
-    kafka.create_topic("growing", 2).unwrap();
-    let config = || config(kafka, "growing").metadata_max_age(Duration::from_secs(1));
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("growing", 2);
+    let config = || config(cluster, "growing").metadata_max_age(Duration::from_secs(1));
     let mut seen = Seen::default();
     let mut consumers = vec![subscribed(config(), "growing").await, subscribed(config(), "growing").await];
     poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[1, 1])).await;
-    kafka.tool(TOPICS, &["--alter", "--topic", "growing", "--partitions", "4"]).unwrap();
+    cluster.add_partitions("growing", 4);
     poll_until(&mut consumers, &mut seen, "growing", have_shared(&[2, 2])).await;
-    kafka.fill("growing", 400).unwrap();
+    cluster.fill("growing", 400);
     poll_until(&mut consumers, &mut seen, "reading", |_, seen| seen.len() == 400).await;
 }
 
 #[tokio::test]
 async fn a_subscription_that_changes_makes_the_group_share_out_anew() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     for topic in ["changing-1", "changing-2"] {
-        kafka.create_topic(topic, 2).unwrap();
+        cluster.create_topic(topic, 2);
     }
     let mut seen = Seen::default();
     let mut consumers = vec![
-        subscribed(config(kafka, "changing"), "changing-1").await,
-        subscribed(config(kafka, "changing"), "changing-1").await,
+        subscribed(config(cluster, "changing"), "changing-1").await,
+        subscribed(config(cluster, "changing"), "changing-1").await,
     ];
     poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[1, 1])).await;
     consumers[0].subscribe(["changing-2"]).await.unwrap();
@@ -139,11 +138,11 @@ impl Assignor for LastTakesAll {
 
 #[tokio::test]
 async fn an_assignor_of_the_applications_own_shares_out() {
-    let kafka = shared_kafka();
-    kafka.create_topic("own-assignor", 3).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("own-assignor", 3);
     let config = |id: &str| {
         let own = Strategy::custom(LastTakesAll::default);
-        config(kafka, "own-assignor").client_id(id).partition_assignment_strategy([own])
+        config(cluster, "own-assignor").client_id(id).partition_assignment_strategy([own])
     };
     let mut consumers = vec![
         subscribed(config("a"), "own-assignor").await,
@@ -157,10 +156,10 @@ async fn an_assignor_of_the_applications_own_shares_out() {
 // Heartbeats go on while the tool runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn t10_a_join_that_takes_longer_than_a_session_leaves_no_ghost_behind() {
-    let kafka = shared_kafka();
-    kafka.create_topic("long-join", 2).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("long-join", 2);
     let config = || {
-        let config = config(kafka, "long-join").session_timeout(Duration::from_secs(2));
+        let config = config(cluster, "long-join").session_timeout(Duration::from_secs(2));
         config.max_poll_interval(Duration::from_secs(8))
     };
     let mut seen = Seen::default();
@@ -177,7 +176,5 @@ async fn t10_a_join_that_takes_longer_than_a_session_leaves_no_ghost_behind() {
     poll_until(&mut both, &mut seen, "sharing", have_shared(&[1, 1])).await;
     let lost = both.iter_mut().flat_map(|consumer| consumer.notices().collect::<Vec<_>>());
     assert_eq!(lost.filter(|notice| matches!(notice, Notice::Lost(_))).count(), 0);
-    let members = kafka.tool(GROUPS, &["--describe", "--members", "--group", "long-join"]).unwrap();
-    let members = members.lines().filter(|line| line.starts_with("long-join")).count();
-    assert_eq!(members, 2, "two members, and nobody else");
+    assert_eq!(cluster.members("long-join"), 2, "two members, and nobody else");
 }

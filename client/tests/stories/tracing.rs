@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use tracing::Level;
 
-use crate::common::{PATIENCE, POLL, config, shared_kafka, subscribed};
+use super::common::{PATIENCE, POLL, config, subscribed};
+use crate::cluster::Cluster;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -43,11 +44,13 @@ async fn a25_an_idle_disconnect_is_debug_and_a_rebalance_is_info() {
         .finish();
     // The consumer's task runs on this thread too.
     let _default = tracing::subscriber::set_default(subscriber);
+    // While there is one subscriber only, an event that comes first on another thread is off for good on all of them.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
 
-    let kafka = shared_kafka();
-    kafka.create_topic("traced", 2).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("traced", 2);
     let idle = Duration::from_millis(100);
-    let config = config(kafka, "traced").client_id("traced").connections_max_idle(idle);
+    let config = config(cluster, "traced").client_id("traced").connections_max_idle(idle);
     let mut consumer = subscribed(config, "traced").await;
     let deadline = Instant::now() + PATIENCE;
     let says = |what: &str| log.lines("traced").iter().any(|line| line.contains(what));

@@ -3,57 +3,57 @@
 use std::time::{Duration, Instant};
 
 use milena_client::{Config, Consumer, Error, Notice};
-use milena_testdata::{Kafka, Version};
 
-use crate::common::{PATIENCE, POLL, Seen, committed, config, read, read_on, subscribed};
+use super::common::{PATIENCE, POLL, Seen, config, read, read_on, subscribed};
+use crate::cluster::Cluster;
 
 #[tokio::test]
 async fn a_broker_that_is_restarted_is_found_again() {
-    let mut kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("restart", 3).unwrap();
-    kafka.fill("restart", 300).unwrap();
-    let mut consumer = subscribed(config(&kafka, "restart"), "restart").await;
+    let mut cluster = Cluster::start();
+    cluster.create_topic("restart", 3);
+    cluster.fill("restart", 300);
+    let mut consumer = subscribed(config(&cluster, "restart"), "restart").await;
     let mut seen = read(&mut consumer, 300).await;
 
-    kafka.stop_broker(0).unwrap();
+    cluster.stop_broker(0);
     seen.poll(&mut consumer).await;
-    kafka.start_broker(0).unwrap();
-    kafka.fill("restart", 300).unwrap();
+    cluster.start_broker(0);
+    cluster.fill("restart", 300);
     read_on(&mut consumer, &mut seen, 600).await;
 
     assert_eq!(seen.repeated, 0);
-    let address = kafka.address(0);
+    let address = cluster.address(0);
     assert!(
         consumer
             .notices()
             .any(|n| matches!(n, Notice::Disconnected { address: lost, .. } if lost == address))
     );
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(&kafka, "restart"), [Some(200); 3]);
+    assert_eq!(cluster.committed("restart"), [Some(200); 3]);
 }
 
 #[tokio::test]
 async fn leaders_and_the_coordinator_move_and_reading_goes_on() {
-    let mut kafka = Kafka::options(Version::V4_3_1).brokers(3).start().unwrap();
-    kafka.create_topic("moving", 6).unwrap();
-    kafka.fill("moving", 600).unwrap();
-    let mut consumer = subscribed(config(&kafka, "moving"), "moving").await;
+    let mut cluster = Cluster::options().brokers(3).start();
+    cluster.create_topic("moving", 6);
+    cluster.fill("moving", 600);
+    let mut consumer = subscribed(config(&cluster, "moving"), "moving").await;
     let mut seen = read(&mut consumer, 600).await;
 
     // Each broker in turn: one of them is the coordinator, and each leads a third of the partitions.
     for n in 0..3 {
-        kafka.stop_broker(n).unwrap();
-        kafka.fill("moving", 600).unwrap();
+        cluster.stop_broker(n);
+        cluster.fill("moving", 600);
         let since = Instant::now();
         read_on(&mut consumer, &mut seen, 600 * (n + 2)).await;
         assert!(since.elapsed() < Duration::from_secs(20), "it took {:?}", since.elapsed());
-        kafka.start_broker(n).unwrap();
+        cluster.start_broker(n);
     }
 
     assert_eq!(seen.repeated, 0);
     consumer.commit_sync().await.unwrap();
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(&kafka, "moving"), [Some(400); 6]);
+    assert_eq!(cluster.committed("moving"), [Some(400); 6]);
 }
 
 #[tokio::test]
@@ -96,14 +96,14 @@ async fn a_broker_that_stays_silent_is_given_up() {
 
 #[tokio::test]
 async fn a6_drop_and_close_with_a_frozen_broker_keep_their_time() {
-    let mut kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("frozen", 1).unwrap();
-    kafka.fill("frozen", 100).unwrap();
-    let mut first = subscribed(config(&kafka, "frozen-1"), "frozen").await;
-    let mut second = subscribed(config(&kafka, "frozen-2"), "frozen").await;
+    let mut cluster = Cluster::start();
+    cluster.create_topic("frozen", 1);
+    cluster.fill("frozen", 100);
+    let mut first = subscribed(config(&cluster, "frozen-1"), "frozen").await;
+    let mut second = subscribed(config(&cluster, "frozen-2"), "frozen").await;
     read(&mut first, 100).await;
     read(&mut second, 100).await;
-    kafka.freeze_broker(0).unwrap();
+    cluster.freeze_broker(0);
 
     let dropping = Instant::now();
     drop(first);
@@ -113,8 +113,8 @@ async fn a6_drop_and_close_with_a_frozen_broker_keep_their_time() {
     assert!(closing.elapsed() < Duration::from_secs(10), "close took {:?}", closing.elapsed());
     assert!(matches!(closed, Err(Error::Timeout { .. })), "{closed:?}");
 
-    kafka.thaw_broker(0).unwrap();
-    let mut third = subscribed(config(&kafka, "frozen-3"), "frozen").await;
+    cluster.thaw_broker(0);
+    let mut third = subscribed(config(&cluster, "frozen-3"), "frozen").await;
     let mut seen = Seen::default();
     read_on(&mut third, &mut seen, 100).await;
     assert!(third.poll(POLL).await.unwrap().is_empty());

@@ -1,27 +1,21 @@
-//! What the tests share: a broker, consumers, and what was read.
+//! What the stories share: consumers, and what was read.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use milena_client::{Config, Consumer, OffsetReset, OwnedRecord};
-use milena_testdata::{Kafka, Version};
+
+use crate::cluster::Cluster;
 
 /// How long anything may take here.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one poll may.
 pub const POLL: Duration = Duration::from_millis(500);
 
-/// The broker of all tests that do nothing to it.
-pub fn shared_kafka() -> &'static Kafka {
-    static KAFKA: OnceLock<Kafka> = OnceLock::new();
-    KAFKA.get_or_init(|| Kafka::start(Version::V4_3_1).unwrap())
-}
-
 /// A member of a group that begins with the first record, and hears quickly of what happens in its group.
-pub fn config(kafka: &Kafka, group: &str) -> Config {
-    let config = Config::new(&kafka.bootstrap()).unwrap();
+pub fn config(cluster: &Cluster, group: &str) -> Config {
+    let config = Config::new(&cluster.bootstrap()).unwrap();
     config
         .group_id(group)
         .auto_offset_reset(OffsetReset::Earliest)
@@ -99,9 +93,4 @@ pub async fn read(consumer: &mut Consumer, records: usize) -> Seen {
 pub async fn read_on(consumer: &mut Consumer, seen: &mut Seen, records: usize) {
     let consumers = std::slice::from_mut(consumer);
     poll_until(consumers, seen, "reading", |_, seen| seen.len() >= records).await;
-}
-
-/// The offsets that the group has committed, as Kafka's own tool shows them, in the order of the partitions.
-pub fn committed(kafka: &Kafka, group: &str) -> Vec<Option<i64>> {
-    kafka.group_offsets(group).unwrap().iter().map(|offset| offset.committed).collect()
 }

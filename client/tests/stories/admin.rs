@@ -1,40 +1,29 @@
-//! What an admin sees of groups and offsets, beside what Kafka's own tool says.
+//! What an admin sees of groups and offsets, beside what the cluster says itself.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use milena_client::{
     Admin, Config, Consumer, Error, GroupDescription, OffsetAndMetadata, OffsetSpec, Offsets, TopicPartition,
 };
 use milena_protocol::ErrorCode;
-use milena_testdata::{Kafka, Version};
 
-use crate::common::{PATIENCE, committed, config, poll_until, read, shared_kafka, subscribed};
+use super::common::{PATIENCE, Seen, config, poll_until, read, subscribed};
+use crate::cluster::Cluster;
 
-fn admin(kafka: &Kafka) -> Admin {
-    Admin::new(Config::new(&kafka.bootstrap()).unwrap()).unwrap()
+pub fn admin(cluster: &Cluster) -> Admin {
+    Admin::new(Config::new(&cluster.bootstrap()).unwrap()).unwrap()
 }
 
-fn offsets(topic: &str, offsets: &[i64]) -> Offsets {
+pub fn offsets(topic: &str, offsets: &[i64]) -> Offsets {
     let offset = |(n, offset): (usize, &i64)| {
         (TopicPartition::new(topic, i32::try_from(n).unwrap()), OffsetAndMetadata::new(*offset))
     };
     offsets.iter().enumerate().map(offset).collect()
 }
 
-/// A process that ends with its test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Asks until the group is `Stable` and has so many members.
-async fn stable(admin: &mut Admin, group: &str, members: usize) -> GroupDescription {
+pub async fn stable(admin: &mut Admin, group: &str, members: usize) -> GroupDescription {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match admin.describe_group(group).await {
@@ -50,24 +39,24 @@ async fn stable(admin: &mut Admin, group: &str, members: usize) -> GroupDescript
 
 #[tokio::test]
 async fn a_group_is_listed_described_and_set_only_when_it_is_empty() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     let (topic, group) = ("administered", "administered-group");
-    kafka.create_topic(topic, 3).unwrap();
-    kafka.fill(topic, 300).unwrap();
-    let mut admin = admin(kafka);
+    cluster.create_topic(topic, 3);
+    cluster.fill(topic, 300);
+    let mut admin = admin(cluster);
     assert_eq!(admin.partitions_for(topic).await.unwrap(), [0, 1, 2]);
     let missing = admin.describe_group(group).await.unwrap_err();
     assert_eq!(missing.code(), Some(ErrorCode::GROUP_ID_NOT_FOUND));
     assert_eq!(admin.group_offsets(group).await.unwrap(), Offsets::new());
 
-    let config = config(kafka, group).session_timeout(Duration::from_secs(3));
+    let config = config(cluster, group).session_timeout(Duration::from_secs(3));
     let config = config.client_id("reads").group_instance_id("first");
     let mut consumer = subscribed(config, topic).await;
     read(&mut consumer, 300).await;
     consumer.commit_sync().await.unwrap();
     let described = stable(&mut admin, group, 1).await;
     assert_eq!((described.group_type, described.assignor.as_str()), ("classic", "range"));
-    assert_eq!(described.coordinator, kafka.bootstrap());
+    assert_eq!(described.coordinator, cluster.bootstrap());
     let member = &described.members[0];
     assert_eq!((member.client_id.as_str(), member.host.as_str()), ("reads", "/127.0.0.1"));
     assert_eq!(member.instance_id.as_deref(), Some("first"));
@@ -90,41 +79,36 @@ async fn a_group_is_listed_described_and_set_only_when_it_is_empty() {
 
     // A static member that closes stays in its group until its session has run out.
     consumer.close(PATIENCE).await.unwrap();
-    let tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
     let deadline = Instant::now() + PATIENCE;
     while admin.describe_group(group).await.unwrap().state != "Empty" {
         assert!(Instant::now() < deadline, "the static member stayed");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     admin.alter_group_offsets(group, &reset).await.unwrap();
-    assert_eq!(committed(kafka, group), [Some(10), Some(20), Some(30)]);
+    assert_eq!(cluster.committed(group), [Some(10), Some(20), Some(30)]);
     admin.delete_group(group).await.unwrap();
-    let all = kafka.tool(tool, &["--list"]).unwrap();
-    assert!(!all.lines().any(|line| line == group), "{all}");
+    assert!(!cluster.has_group(group));
     let gone = admin.delete_group(group).await.unwrap_err();
     assert_eq!(gone.code(), Some(ErrorCode::GROUP_ID_NOT_FOUND));
 }
 
 #[tokio::test]
 async fn a_group_of_the_consumer_protocol_is_described_and_kept_from_being_set() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     let (topic, group) = ("described", "described-group");
-    kafka.create_topic(topic, 2).unwrap();
-    let mut java = kafka.java("org.apache.kafka.tools.consumer.ConsoleConsumer");
-    java.args(["--bootstrap-server", &kafka.bootstrap(), "--topic", topic, "--group", group]).args([
-        "--command-property",
-        "group.protocol=consumer",
-        "--command-property",
-        "client.id=java",
-    ]);
-    let java = Running(java.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
-    let mut admin = admin(kafka);
+    cluster.create_topic(topic, 2);
+    let config = super::consumer_protocol::config(cluster, group).client_id("reads");
+    let mut consumers = [subscribed(config, topic).await];
+    poll_until(&mut consumers, &mut Seen::default(), "joining", |consumers, _| {
+        consumers[0].assignment().len() == 2
+    })
+    .await;
+    let mut admin = admin(cluster);
     let described = stable(&mut admin, group, 1).await;
     let refused = admin.alter_group_offsets(group, &offsets(topic, &[0, 0])).await;
-    drop(java);
 
     assert_eq!((described.group_type, described.assignor.as_str()), ("consumer", "uniform"));
-    assert_eq!(described.members[0].client_id, "java");
+    assert_eq!(described.members[0].client_id, "reads");
     let assignment: Vec<String> = described.members[0].assignment.iter().map(|tp| tp.to_string()).collect();
     assert_eq!(assignment, ["described-0", "described-1"]);
     assert_eq!(refused, Err(Error::GroupNotEmpty { group: group.to_owned() }));
@@ -132,10 +116,10 @@ async fn a_group_of_the_consumer_protocol_is_described_and_kept_from_being_set()
 
 #[tokio::test]
 async fn offsets_are_listed_by_place_and_by_time() {
-    let kafka = shared_kafka();
-    kafka.create_topic("admin-listed", 2).unwrap();
-    kafka.fill("admin-listed", 100).unwrap();
-    let mut admin = admin(kafka);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("admin-listed", 2);
+    cluster.fill("admin-listed", 100);
+    let mut admin = admin(cluster);
     let mut listed = async |spec| {
         let wanted = [0, 1, 2].map(|n| (TopicPartition::new("admin-listed", n), spec));
         admin.list_offsets(wanted).await.unwrap().into_values().collect::<Vec<_>>()
@@ -154,49 +138,26 @@ async fn offsets_are_listed_by_place_and_by_time() {
 
 #[tokio::test]
 async fn goes_on_when_the_broker_that_was_asked_is_gone() {
-    let mut kafka = Kafka::options(Version::V4_3_1).brokers(3).start().unwrap();
-    kafka.create_topic("moving", 6).unwrap();
-    kafka.fill("moving", 600).unwrap();
-    let mut consumers = [subscribed(config(&kafka, "movers"), "moving").await];
+    let mut cluster = Cluster::options().brokers(3).start();
+    cluster.create_topic("moving", 6);
+    cluster.fill("moving", 600);
+    let mut consumers = [subscribed(config(&cluster, "movers"), "moving").await];
     poll_until(&mut consumers, &mut Default::default(), "reading", |_, seen| seen.len() == 600).await;
     let [consumer]: [Consumer; 1] = consumers;
     consumer.close(PATIENCE).await.unwrap();
 
     let mut admin =
-        Admin::new(Config::new(&kafka.bootstrap()).unwrap().default_api_timeout(PATIENCE)).unwrap();
+        Admin::new(Config::new(&cluster.bootstrap()).unwrap().default_api_timeout(PATIENCE)).unwrap();
     let before = admin.group_offsets("movers").await.unwrap();
     assert_eq!(before.len(), 6);
     let ends: BTreeMap<_, _> = before.keys().map(|partition| (partition.clone(), Ok(Some(100)))).collect();
     let coordinator = admin.describe_group("movers").await.unwrap().coordinator;
-    let broker = (0..3).find(|n| kafka.address(*n) == coordinator).unwrap();
-    kafka.stop_broker(broker).unwrap();
+    let broker = (0..3).find(|n| cluster.address(*n) == coordinator).unwrap();
+    cluster.stop_broker(broker);
 
     assert_eq!(admin.group_offsets("movers").await.unwrap(), before);
     assert_ne!(admin.describe_group("movers").await.unwrap().coordinator, coordinator);
     let latest = before.keys().map(|partition| (partition.clone(), OffsetSpec::Latest));
     assert_eq!(admin.list_offsets(latest).await.unwrap(), ends);
     assert!(admin.list_groups().await.unwrap().iter().any(|group| group.group_id == "movers"));
-}
-
-#[tokio::test]
-async fn an_older_kafka_is_asked_in_its_own_versions() {
-    let kafka = Kafka::start(Version::V3_9_2).unwrap();
-    kafka.create_topic("old", 2).unwrap();
-    kafka.fill("old", 20).unwrap();
-    let mut admin = admin(&kafka);
-    admin.alter_group_offsets("g", &offsets("old", &[3, 4])).await.unwrap();
-    assert_eq!(committed(&kafka, "g"), [Some(3), Some(4)]);
-    let described = admin.describe_group("g").await.unwrap();
-    assert_eq!((described.group_type, described.state.as_str()), ("classic", "Empty"));
-    assert_eq!(admin.list_groups().await.unwrap()[0].state.as_deref(), Some("Empty"));
-
-    let mut consumer = subscribed(config(&kafka, "g"), "old").await;
-    assert_eq!(read(&mut consumer, 13).await.len(), 13);
-    assert_eq!(stable(&mut admin, "g", 1).await.members[0].assignment.len(), 2);
-    let refused = admin.delete_group("g").await;
-    assert_eq!(refused, Err(Error::GroupNotEmpty { group: "g".to_owned() }));
-    consumer.close(PATIENCE).await.unwrap();
-    admin.delete_group("g").await.unwrap();
-    let missing = admin.describe_group("g").await.unwrap_err();
-    assert_eq!(missing.code(), Some(ErrorCode::GROUP_ID_NOT_FOUND));
 }

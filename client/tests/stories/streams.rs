@@ -10,15 +10,16 @@ use milena_client::{
 };
 use tokio::sync::oneshot;
 
-use crate::common::{PATIENCE, Seen, committed, config, shared_kafka, subscribed};
+use super::common::{PATIENCE, Seen, config, subscribed};
+use crate::cluster::Cluster;
 
 #[tokio::test]
 async fn streams_that_are_dropped_anywhere_and_polls_between_them_read_each_record_once() {
-    let kafka = shared_kafka();
-    kafka.create_topic("stream", 3).unwrap();
-    kafka.fill("stream", 3000).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("stream", 3);
+    cluster.fill("stream", 3000);
     let mut consumer: Consumer =
-        subscribed(config(kafka, "stream").max_poll_records(7_usize), "stream").await;
+        subscribed(config(cluster, "stream").max_poll_records(7_usize), "stream").await;
     let mut seen = Seen::default();
     let deadline = Instant::now() + PATIENCE;
     for round in 0.. {
@@ -38,7 +39,7 @@ async fn streams_that_are_dropped_anywhere_and_polls_between_them_read_each_reco
     }
     assert_eq!(seen.repeated, 0);
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(kafka, "stream"), [Some(1000); 3]);
+    assert_eq!(cluster.committed("stream"), [Some(1000); 3]);
 }
 
 /// What all workers have done.
@@ -115,10 +116,15 @@ async fn until_committed(observer: &mut Consumer, topic: &str, work: &Shared, of
 
 /// One member with workers; then a second one, too; then both close. What is committed of the four partitions is this much,
 /// before the second one comes.
-async fn workers_share(topic: &'static str, config: Config, work: Work, first_committed: &[i64]) {
-    let kafka = shared_kafka();
-    kafka.create_topic(topic, 4).unwrap();
-    kafka.fill(topic, 4000).unwrap();
+async fn workers_share(
+    cluster: &Cluster,
+    topic: &'static str,
+    config: Config,
+    work: Work,
+    first_committed: &[i64],
+) {
+    cluster.create_topic(topic, 4);
+    cluster.fill(topic, 4000);
     let config = config.auto_commit_interval(Duration::from_millis(50));
     let mut observer = Consumer::new(config.clone()).unwrap();
     let work = Shared::new(Mutex::new(work));
@@ -128,11 +134,11 @@ async fn workers_share(topic: &'static str, config: Config, work: Work, first_co
     let first = start(first_closes);
     until_committed(&mut observer, topic, &work, first_committed).await;
     let second = start(second_closes);
-    kafka.fill(topic, 4000).unwrap();
+    cluster.fill(topic, 4000);
     until_committed(&mut observer, topic, &work, &[2000; 4]).await;
     close_first.send(()).unwrap();
     first.await.unwrap();
-    kafka.fill(topic, 4000).unwrap();
+    cluster.fill(topic, 4000);
     until_committed(&mut observer, topic, &work, &[3000; 4]).await;
     close_second.send(()).unwrap();
     second.await.unwrap();
@@ -142,9 +148,10 @@ async fn workers_share(topic: &'static str, config: Config, work: Work, first_co
 #[tokio::test]
 async fn a_record_that_is_not_acknowledged_holds_up_its_partition_until_another_reads_it() {
     let work = Work { stuck: Some((0, 500)), ..Work::default() };
+    let cluster = &*Cluster::shared();
     // Under the eager protocol all partitions go, and are read again, when the second member comes.
-    let config = config(shared_kafka(), "stuck-worker").partition_assignment_strategy(vec![Strategy::Range]);
-    workers_share("stuck-worker", config, work, &[500, 1000, 1000, 1000]).await;
+    let config = config(cluster, "stuck-worker").partition_assignment_strategy(vec![Strategy::Range]);
+    workers_share(cluster, "stuck-worker", config, work, &[500, 1000, 1000, 1000]).await;
 }
 
 fn crashing() -> Work {
@@ -153,14 +160,16 @@ fn crashing() -> Work {
 
 #[tokio::test]
 async fn what_a_worker_leaves_behind_goes_to_the_next_and_to_other_members() {
-    let config = config(shared_kafka(), "crashing-workers");
+    let cluster = &*Cluster::shared();
+    let config = config(cluster, "crashing-workers");
     let config = config.partition_assignment_strategy(vec![Strategy::CooperativeSticky]);
-    workers_share("crashing-workers", config, crashing(), &[1000; 4]).await;
+    workers_share(cluster, "crashing-workers", config, crashing(), &[1000; 4]).await;
 }
 
 #[tokio::test]
 async fn workers_share_under_the_consumer_protocol_too() {
-    let config = Config::new(&shared_kafka().bootstrap()).unwrap().group_id("crashing-workers-848");
+    let cluster = &*Cluster::shared();
+    let config = Config::new(&cluster.bootstrap()).unwrap().group_id("crashing-workers-848");
     let config = config.auto_offset_reset(OffsetReset::Earliest).group_protocol(GroupProtocol::Consumer);
-    workers_share("crashing-workers-848", config, crashing(), &[1000; 4]).await;
+    workers_share(cluster, "crashing-workers-848", config, crashing(), &[1000; 4]).await;
 }

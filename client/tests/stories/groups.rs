@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use milena_client::{Consumer, Notice, Strategy, TopicPartition};
 
-use crate::common::{PATIENCE, POLL, Seen, committed, config, poll_until, read, shared_kafka, subscribed};
+use super::common::{PATIENCE, POLL, Seen, config, poll_until, read, subscribed};
+use crate::cluster::Cluster;
 
 fn shares(consumers: &[Consumer]) -> Vec<usize> {
     consumers.iter().map(|consumer| consumer.assignment().len()).collect()
@@ -19,10 +20,9 @@ fn have_all_once(consumers: &[Consumer], partitions: usize) -> bool {
 }
 
 /// Three consumers join one after another; all that is written is read by one of them, once.
-async fn consumers_share(topic: &str, strategy: Strategy) -> Vec<Consumer> {
-    let kafka = shared_kafka();
-    kafka.create_topic(topic, 6).unwrap();
-    let config = || config(kafka, topic).partition_assignment_strategy([strategy.clone()]);
+async fn consumers_share(cluster: &Cluster, topic: &str, strategy: Strategy) -> Vec<Consumer> {
+    cluster.create_topic(topic, 6);
+    let config = || config(cluster, topic).partition_assignment_strategy([strategy.clone()]);
     let (mut consumers, mut seen) = (Vec::new(), Seen::default());
     for (n, each) in [(1, 6), (2, 3), (3, 2)] {
         consumers.push(subscribed(config(), topic).await);
@@ -30,7 +30,7 @@ async fn consumers_share(topic: &str, strategy: Strategy) -> Vec<Consumer> {
             shares(consumers) == vec![each; n] && have_all_once(consumers, 6)
         })
         .await;
-        kafka.fill(topic, 600).unwrap();
+        cluster.fill(topic, 600);
         poll_until(&mut consumers, &mut seen, "reading", |_, seen| seen.len() == 600 * n).await;
     }
     assert_eq!(seen.repeated, 0);
@@ -45,17 +45,19 @@ async fn close_all(consumers: Vec<Consumer>) {
 
 #[tokio::test]
 async fn three_consumers_share_with_range() {
-    let consumers = consumers_share("range", Strategy::Range).await;
+    let cluster = &*Cluster::shared();
+    let consumers = consumers_share(cluster, "range", Strategy::Range).await;
     let first: Vec<Vec<i32>> =
         consumers.iter().map(|c| c.assignment().map(|tp| tp.partition).collect()).collect();
     assert!(first.iter().all(|owned| owned[1] == owned[0] + 1), "runs of neighbours: {first:?}");
     close_all(consumers).await;
-    assert_eq!(committed(shared_kafka(), "range"), [Some(300); 6]);
+    assert_eq!(cluster.committed("range"), [Some(300); 6]);
 }
 
 #[tokio::test]
 async fn three_consumers_share_with_cooperative_sticky_and_keep_what_need_not_move() {
-    let mut consumers = consumers_share("cooperative", Strategy::CooperativeSticky).await;
+    let cluster = &*Cluster::shared();
+    let mut consumers = consumers_share(cluster, "cooperative", Strategy::CooperativeSticky).await;
     let mut revoked = 0;
     for notice in consumers[0].notices() {
         match notice {
@@ -66,16 +68,16 @@ async fn three_consumers_share_with_cooperative_sticky_and_keep_what_need_not_mo
     }
     assert_eq!(revoked, 4, "six, then three, then two");
     close_all(consumers).await;
-    assert_eq!(committed(shared_kafka(), "cooperative"), [Some(300); 6]);
+    assert_eq!(cluster.committed("cooperative"), [Some(300); 6]);
 }
 
 #[tokio::test]
 async fn a_consumer_that_closes_or_is_dropped_leaves_at_once() {
-    let kafka = shared_kafka();
-    kafka.create_topic("leaving", 3).unwrap();
-    kafka.fill("leaving", 300).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("leaving", 3);
+    cluster.fill("leaving", 300);
     // Had it to wait for the end of a session, the test would fail.
-    let config = || config(kafka, "leaving").session_timeout(PATIENCE * 3);
+    let config = || config(cluster, "leaving").session_timeout(PATIENCE * 3);
     let mut consumers = vec![];
     for _ in 0..3 {
         consumers.push(subscribed(config(), "leaving").await);
@@ -94,10 +96,10 @@ async fn a_consumer_that_closes_or_is_dropped_leaves_at_once() {
 
 #[test]
 fn the_partitions_of_a_consumer_that_died_move_after_its_session_and_nothing_is_lost() {
-    let kafka = shared_kafka();
-    kafka.create_topic("dying", 2).unwrap();
-    kafka.fill("dying", 200).unwrap();
-    let config = || config(kafka, "dying").session_timeout(Duration::from_secs(1));
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dying", 2);
+    cluster.fill("dying", 200);
+    let config = || config(cluster, "dying").session_timeout(Duration::from_secs(1));
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (doomed, survivors) = (runtime(), runtime());
@@ -118,10 +120,10 @@ fn the_partitions_of_a_consumer_that_died_move_after_its_session_and_nothing_is_
 
 #[tokio::test]
 async fn a18_a_consumer_that_does_not_poll_stays_until_max_poll_interval_and_comes_back() {
-    let kafka = shared_kafka();
-    kafka.create_topic("stuck", 2).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("stuck", 2);
     let config = || {
-        let config = config(kafka, "stuck").session_timeout(Duration::from_millis(1_000));
+        let config = config(cluster, "stuck").session_timeout(Duration::from_millis(1_000));
         config.max_poll_interval(Duration::from_millis(3_000))
     };
     let mut seen = Seen::default();
@@ -144,9 +146,9 @@ async fn a18_a_consumer_that_does_not_poll_stays_until_max_poll_interval_and_com
 
 #[tokio::test]
 async fn a_static_member_keeps_its_partitions_over_a_restart() {
-    let kafka = shared_kafka();
-    kafka.create_topic("static", 2).unwrap();
-    let config = |instance: &str| config(kafka, "static").group_instance_id(instance);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("static", 2);
+    let config = |instance: &str| config(cluster, "static").group_instance_id(instance);
     let mut seen = Seen::default();
     let mut consumers =
         vec![subscribed(config("a"), "static").await, subscribed(config("b"), "static").await];

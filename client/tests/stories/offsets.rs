@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use milena_client::{Config, Consumer, Error, FetchError, OffsetAndMetadata, OffsetReset, TopicPartition};
 
-use crate::common::{PATIENCE, POLL, committed, config, read, shared_kafka, subscribed};
+use super::common::{PATIENCE, POLL, config, read, subscribed};
+use crate::cluster::Cluster;
 
 #[tokio::test]
 async fn one_consumer_reads_every_record_once_and_commits_the_ends() {
-    let kafka = shared_kafka();
-    kafka.create_topic("once", 6).unwrap();
-    kafka.fill("once", 6_000).unwrap();
-    let mut consumer = subscribed(config(kafka, "once"), "once").await;
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("once", 6);
+    cluster.fill("once", 6_000);
+    let mut consumer = subscribed(config(cluster, "once"), "once").await;
 
     let seen = read(&mut consumer, 6_000).await;
 
@@ -22,15 +23,15 @@ async fn one_consumer_reads_every_record_once_and_commits_the_ends() {
     }
     assert_eq!(consumer.lag().await.unwrap(), Some(0));
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(kafka, "once"), [Some(1_000); 6]);
+    assert_eq!(cluster.committed("once"), [Some(1_000); 6]);
 }
 
 #[tokio::test]
 async fn a_group_goes_on_where_it_committed_and_not_where_it_read() {
-    let kafka = shared_kafka();
-    kafka.create_topic("resume", 1).unwrap();
-    kafka.fill("resume", 100).unwrap();
-    let config = || config(kafka, "resume").enable_auto_commit(false).max_poll_records(10_usize);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("resume", 1);
+    cluster.fill("resume", 100);
+    let config = || config(cluster, "resume").enable_auto_commit(false).max_poll_records(10_usize);
     let partition = TopicPartition::new("resume", 0);
 
     let mut first = subscribed(config(), "resume").await;
@@ -48,15 +49,15 @@ async fn a_group_goes_on_where_it_committed_and_not_where_it_read() {
     let found = second.committed([partition.clone()]).await.unwrap();
     assert_eq!(found[&partition], Some(chosen));
     second.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(kafka, "resume"), [Some(50)]);
+    assert_eq!(cluster.committed("resume"), [Some(50)]);
 }
 
 #[tokio::test]
 async fn commits_in_the_background_arrive_with_those_that_are_waited_for_behind_them() {
-    let kafka = shared_kafka();
-    kafka.create_topic("background", 1).unwrap();
-    kafka.fill("background", 100).unwrap();
-    let config = config(kafka, "background").enable_auto_commit(false).max_poll_records(10_usize);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("background", 1);
+    cluster.fill("background", 100);
+    let config = config(cluster, "background").enable_auto_commit(false).max_poll_records(10_usize);
     let mut consumer = subscribed(config, "background").await;
     for _ in 0..3 {
         read(&mut consumer, 10).await;
@@ -65,19 +66,19 @@ async fn commits_in_the_background_arrive_with_those_that_are_waited_for_behind_
     consumer.commit_sync_offsets([].into()).await.unwrap();
     consumer.commit_async().await.unwrap();
     assert_eq!(consumer.notices().filter(|notice| format!("{notice:?}").contains("Commit")).count(), 0);
-    assert_eq!(committed(kafka, "background"), [Some(30)]);
+    assert_eq!(cluster.committed("background"), [Some(30)]);
 }
 
 #[tokio::test]
 async fn without_a_commit_the_reset_policy_decides() {
-    let kafka = shared_kafka();
-    kafka.create_topic("reset", 2).unwrap();
-    kafka.fill("reset", 100).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("reset", 2);
+    cluster.fill("reset", 100);
 
     let mut latest =
-        subscribed(config(kafka, "reset-latest").auto_offset_reset(OffsetReset::Latest), "reset").await;
+        subscribed(config(cluster, "reset-latest").auto_offset_reset(OffsetReset::Latest), "reset").await;
     let mut none =
-        subscribed(config(kafka, "reset-none").auto_offset_reset(OffsetReset::None), "reset").await;
+        subscribed(config(cluster, "reset-none").auto_offset_reset(OffsetReset::None), "reset").await;
     let deadline = Instant::now() + PATIENCE;
     while latest.assignment().len() < 2 {
         assert!(Instant::now() < deadline);
@@ -93,17 +94,17 @@ async fn without_a_commit_the_reset_policy_decides() {
     };
     assert!(matches!(error, Error::Fetch(FetchError::NoOffset { .. })), "{error}");
 
-    kafka.fill("reset", 10).unwrap();
+    cluster.fill("reset", 10);
     let seen = read(&mut latest, 10).await;
     assert!(seen.iter().all(|(_, offset, _)| offset >= 50));
 }
 
 #[tokio::test]
 async fn seek_goes_back_and_pause_holds_back() {
-    let kafka = shared_kafka();
-    kafka.create_topic("seek", 2).unwrap();
-    kafka.fill("seek", 100).unwrap();
-    let mut consumer = subscribed(config(kafka, "seek"), "seek").await;
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("seek", 2);
+    cluster.fill("seek", 100);
+    let mut consumer = subscribed(config(cluster, "seek"), "seek").await;
     read(&mut consumer, 100).await;
     let [zero, one] = [0, 1].map(|partition| TopicPartition::new("seek", partition));
 
@@ -125,10 +126,10 @@ async fn seek_goes_back_and_pause_holds_back() {
 
 #[tokio::test]
 async fn a15_a_poll_that_is_dropped_loses_nothing() {
-    let kafka = shared_kafka();
-    kafka.create_topic("dropped", 3).unwrap();
-    kafka.fill("dropped", 3_000).unwrap();
-    let mut consumer = subscribed(config(kafka, "dropped"), "dropped").await;
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped", 3);
+    cluster.fill("dropped", 3_000);
+    let mut consumer = subscribed(config(cluster, "dropped"), "dropped").await;
     let mut offsets = BTreeSet::new();
     let deadline = Instant::now() + PATIENCE;
     let mut patience = Duration::from_micros(1);
@@ -144,7 +145,7 @@ async fn a15_a_poll_that_is_dropped_loses_nothing() {
         }
     }
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(kafka, "dropped"), [Some(1_000); 3]);
+    assert_eq!(cluster.committed("dropped"), [Some(1_000); 3]);
 }
 
 #[tokio::test]
@@ -156,19 +157,20 @@ async fn without_a_group_there_is_nothing_to_subscribe_with() {
 
 #[tokio::test]
 async fn a23_latest_loses_nothing_between_two_starts() {
-    let kafka = shared_kafka();
-    kafka.create_topic("pinned", 2).unwrap();
-    kafka.fill("pinned", 10).unwrap();
-    let config = || config(kafka, "pinned").auto_offset_reset(OffsetReset::Latest).enable_auto_commit(false);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("pinned", 2);
+    cluster.fill("pinned", 10);
+    let config =
+        || config(cluster, "pinned").auto_offset_reset(OffsetReset::Latest).enable_auto_commit(false);
     let mut first = subscribed(config(), "pinned").await;
     let deadline = Instant::now() + PATIENCE;
-    while committed(kafka, "pinned") != [Some(5), Some(5)] {
+    while cluster.committed("pinned") != [Some(5), Some(5)] {
         assert!(Instant::now() < deadline, "{:?}", first.notices().collect::<Vec<_>>());
         assert!(first.poll(POLL).await.unwrap().is_empty());
     }
     first.close(PATIENCE).await.unwrap();
 
-    kafka.fill("pinned", 10).unwrap();
+    cluster.fill("pinned", 10);
     let mut second = subscribed(config(), "pinned").await;
     let seen = read(&mut second, 10).await;
     assert!(seen.iter().all(|(_, offset, _)| offset >= 5));
@@ -176,13 +178,13 @@ async fn a23_latest_loses_nothing_between_two_starts() {
 
 #[tokio::test]
 async fn by_duration_begins_with_what_is_young_enough() {
-    let kafka = shared_kafka();
-    kafka.create_topic("young", 2).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("young", 2);
     // From 2023, and in one partition from now.
-    kafka.fill("young", 10).unwrap();
-    kafka.transaction("young", "young", 0, 3, "commit").unwrap();
+    cluster.fill("young", 10);
+    cluster.transaction("young", "young", 0, 3, "commit");
     let reset = OffsetReset::ByDuration(Duration::from_secs(3_600));
-    let mut consumer = subscribed(config(kafka, "young").auto_offset_reset(reset), "young").await;
+    let mut consumer = subscribed(config(cluster, "young").auto_offset_reset(reset), "young").await;
     let seen = read(&mut consumer, 3).await;
     assert_eq!(seen.iter().map(|(partition, offset, _)| (partition, offset)).next(), Some((0, 5)));
     assert_eq!(consumer.position(&TopicPartition::new("young", 1)).await.unwrap(), 5, "the end");
@@ -190,11 +192,11 @@ async fn by_duration_begins_with_what_is_young_enough() {
 
 #[tokio::test]
 async fn a_lag_is_known_before_records_are_read() {
-    let kafka = shared_kafka();
-    kafka.create_topic("lag", 1).unwrap();
-    kafka.fill("lag", 100).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("lag", 1);
+    cluster.fill("lag", 100);
     let partition = TopicPartition::new("lag", 0);
-    let mut consumer = Consumer::new(config(kafka, "lag")).unwrap();
+    let mut consumer = Consumer::new(config(cluster, "lag")).unwrap();
     consumer.assign([partition.clone()]).await.unwrap();
     consumer.pause([partition.clone()]).await.unwrap();
     let deadline = Instant::now() + PATIENCE;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use milena_client::{Config, Consumer, Error, IsolationLevel, TopicPartition};
-use milena_testdata::{Kafka, Version};
 
-use crate::common::{PATIENCE, config, read, shared_kafka, subscribed};
+use super::common::{PATIENCE, config, read, subscribed};
+use crate::cluster::Cluster;
 
-/// The timestamp of the first record that `Kafka::fill` writes; the next ones are a millisecond apart.
+/// The timestamp of the first record that `Cluster::fill` writes; the next ones are a millisecond apart.
 const FIRST: i64 = 1_700_000_000_000;
 
 fn partitions(topic: &str, count: i32) -> Vec<TopicPartition> {
@@ -15,8 +15,8 @@ fn partitions(topic: &str, count: i32) -> Vec<TopicPartition> {
 }
 
 /// Without a group, and so without a subscription.
-fn outsider(kafka: &Kafka) -> Consumer {
-    Consumer::new(Config::new(&kafka.bootstrap()).unwrap()).unwrap()
+fn outsider(cluster: &Cluster) -> Consumer {
+    Consumer::new(Config::new(&cluster.bootstrap()).unwrap()).unwrap()
 }
 
 fn offsets(ends: BTreeMap<TopicPartition, i64>) -> Vec<i64> {
@@ -25,10 +25,10 @@ fn offsets(ends: BTreeMap<TopicPartition, i64>) -> Vec<i64> {
 
 #[tokio::test]
 async fn ends_and_offsets_by_time_are_those_of_the_log() {
-    let kafka = shared_kafka();
-    kafka.create_topic("lookups", 3).unwrap();
-    kafka.fill("lookups", 300).unwrap();
-    let mut consumer = outsider(kafka);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("lookups", 3);
+    cluster.fill("lookups", 300);
+    let mut consumer = outsider(cluster);
     let all = partitions("lookups", 3);
 
     assert_eq!(offsets(consumer.beginning_offsets(all.clone()).await.unwrap()), [0, 0, 0]);
@@ -49,21 +49,21 @@ async fn ends_and_offsets_by_time_are_those_of_the_log() {
 
 #[tokio::test]
 async fn t5_with_read_committed_the_end_is_before_the_first_open_transaction() {
-    let kafka = shared_kafka();
-    kafka.create_topic("lookups-open", 1).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("lookups-open", 1);
     let only = partitions("lookups-open", 1);
-    kafka.transaction("lookups", "lookups-open", 0, 3, "commit").unwrap();
-    kafka.transaction("lookups", "lookups-open", 0, 2, "open").unwrap();
+    cluster.transaction("lookups", "lookups-open", 0, 3, "commit");
+    cluster.transaction("lookups", "lookups-open", 0, 2, "open");
     // Three records, the marker, two records.
-    let mut uncommitted = outsider(kafka);
+    let mut uncommitted = outsider(cluster);
     assert_eq!(offsets(uncommitted.end_offsets(only.clone()).await.unwrap()), [6]);
-    let config = Config::new(&kafka.bootstrap()).unwrap().isolation_level(IsolationLevel::ReadCommitted);
+    let config = Config::new(&cluster.bootstrap()).unwrap().isolation_level(IsolationLevel::ReadCommitted);
     let mut committed = Consumer::new(config).unwrap();
     assert_eq!(offsets(committed.end_offsets(only.clone()).await.unwrap()), [4]);
 
     let all = uncommitted.offsets_for_times([(only[0].clone(), 0)]).await.unwrap();
     let time = all[&only[0]].unwrap().timestamp;
-    kafka.transaction("lookups", "lookups-open", 0, 1, "open").unwrap();
+    cluster.transaction("lookups", "lookups-open", 0, 1, "open");
     // The one before has been aborted, and its marker counts.
     assert_eq!(offsets(committed.end_offsets(only.clone()).await.unwrap()), [7]);
     let in_future = time + 3_600_000;
@@ -72,13 +72,13 @@ async fn t5_with_read_committed_the_end_is_before_the_first_open_transaction() {
 
 #[tokio::test]
 async fn lookups_leave_what_is_read_alone() {
-    let kafka = shared_kafka();
-    kafka.create_topic("lookups-within", 2).unwrap();
-    kafka.fill("lookups-within", 100).unwrap();
-    kafka.create_topic("lookups-aside", 1).unwrap();
-    kafka.fill("lookups-aside", 10).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("lookups-within", 2);
+    cluster.fill("lookups-within", 100);
+    cluster.create_topic("lookups-aside", 1);
+    cluster.fill("lookups-aside", 10);
     let mut consumer =
-        subscribed(config(kafka, "lookups").max_poll_records(10_usize), "lookups-within").await;
+        subscribed(config(cluster, "lookups").max_poll_records(10_usize), "lookups-within").await;
     read(&mut consumer, 30).await;
 
     let mut both = partitions("lookups-within", 2);
@@ -92,15 +92,15 @@ async fn lookups_leave_what_is_read_alone() {
 
 #[tokio::test]
 async fn topics_are_listed_with_their_partitions() {
-    let kafka = shared_kafka();
-    kafka.create_topic("listed", 2).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("listed", 2);
     let mut consumer =
-        Consumer::new(Config::new(&kafka.bootstrap()).unwrap().allow_auto_create_topics(false)).unwrap();
+        Consumer::new(Config::new(&cluster.bootstrap()).unwrap().allow_auto_create_topics(false)).unwrap();
 
     let found = consumer.partitions_for("listed").await.unwrap();
     assert_eq!(found.iter().map(|info| info.partition).collect::<Vec<_>>(), [0, 1]);
     let leader = found[0].leader.as_ref().unwrap();
-    assert_eq!(format!("{}:{}", leader.host, leader.port), kafka.bootstrap());
+    assert_eq!(format!("{}:{}", leader.host, leader.port), cluster.bootstrap());
     assert_eq!(
         (&found[0].replicas, &found[0].in_sync_replicas),
         (&vec![leader.clone()], &vec![leader.clone()])
@@ -120,8 +120,8 @@ async fn topics_are_listed_with_their_partitions() {
 
 #[tokio::test]
 async fn a_lookup_of_nothing_that_is_there_fails_in_time() {
-    let kafka = shared_kafka();
-    let config = Config::new(&kafka.bootstrap()).unwrap().allow_auto_create_topics(false);
+    let cluster = &*Cluster::shared();
+    let config = Config::new(&cluster.bootstrap()).unwrap().allow_auto_create_topics(false);
     let mut consumer = Consumer::new(config.default_api_timeout(std::time::Duration::from_secs(2))).unwrap();
     let nowhere = consumer.end_offsets(partitions("looked-for-in-vain", 1)).await;
     assert!(matches!(nowhere, Err(Error::Timeout { doing: "looking up offsets", .. })), "{nowhere:?}");
@@ -129,13 +129,13 @@ async fn a_lookup_of_nothing_that_is_there_fails_in_time() {
 
 #[tokio::test]
 async fn t18_a_lookup_follows_a_leader_that_moves() {
-    let mut kafka = Kafka::options(Version::V4_3_1).brokers(3).start().unwrap();
-    kafka.create_topic("moving", 6).unwrap();
-    kafka.fill("moving", 60).unwrap();
-    let config = Config::new(&kafka.bootstrap()).unwrap().default_api_timeout(2 * PATIENCE);
+    let mut cluster = Cluster::options().brokers(3).start();
+    cluster.create_topic("moving", 6);
+    cluster.fill("moving", 60);
+    let config = Config::new(&cluster.bootstrap()).unwrap().default_api_timeout(2 * PATIENCE);
     let mut consumer = Consumer::new(config).unwrap();
     assert_eq!(offsets(consumer.end_offsets(partitions("moving", 6)).await.unwrap()), [10; 6]);
-    kafka.kill_broker(2).unwrap();
+    cluster.kill_broker(2);
     assert_eq!(offsets(consumer.end_offsets(partitions("moving", 6)).await.unwrap()), [10; 6]);
     let found = consumer.partitions_for("moving").await.unwrap();
     assert!(found.iter().all(|info| info.replicas.len() == 3 && info.leader.is_some()), "{found:?}");

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use milena_client::{Config, Consumer, Error, OffsetReset, TopicPartition};
 
-use crate::common::{PATIENCE, Seen, committed, config, poll_until, read, read_on, shared_kafka};
+use super::common::{PATIENCE, Seen, config, poll_until, read, read_on};
+use crate::cluster::Cluster;
 
 #[tokio::test]
 async fn topics_that_match_a_pattern_are_read_also_when_they_come_later() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     for topic in ["pattern-1", "pattern-2", "no-pattern-1"] {
-        kafka.create_topic(topic, 1).unwrap();
-        kafka.fill(topic, 100).unwrap();
+        cluster.create_topic(topic, 1);
+        cluster.fill(topic, 100);
     }
-    let config = config(kafka, "pattern").metadata_max_age(Duration::from_secs(1));
+    let config = config(cluster, "pattern").metadata_max_age(Duration::from_secs(1));
     let mut consumer = Consumer::new(config).unwrap();
     assert!(matches!(consumer.subscribe_pattern("pattern-(").await, Err(Error::Pattern(_))));
     consumer.subscribe_pattern(r"pattern-\d").await.unwrap();
@@ -28,9 +29,9 @@ async fn topics_that_match_a_pattern_are_read_also_when_they_come_later() {
         .await;
     };
     topics(&mut consumer, &["pattern-1", "pattern-2"]).await;
-    kafka.create_topic("pattern-3", 1).unwrap();
+    cluster.create_topic("pattern-3", 1);
     topics(&mut consumer, &["pattern-1", "pattern-2", "pattern-3"]).await;
-    kafka.tool("org.apache.kafka.tools.TopicCommand", &["--delete", "--topic", "pattern-1"]).unwrap();
+    cluster.delete_topic("pattern-1");
     topics(&mut consumer, &["pattern-2", "pattern-3"]).await;
     let subscribed = consumer.subscription().await.unwrap();
     assert_eq!(subscribed.iter().map(String::as_str).collect::<Vec<_>>(), ["pattern-2", "pattern-3"]);
@@ -41,10 +42,10 @@ async fn topics_that_match_a_pattern_are_read_also_when_they_come_later() {
 
 #[tokio::test]
 async fn partitions_are_read_without_a_group() {
-    let kafka = shared_kafka();
-    kafka.create_topic("assigned", 3).unwrap();
-    kafka.fill("assigned", 300).unwrap();
-    let config = Config::new(&kafka.bootstrap())
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("assigned", 3);
+    cluster.fill("assigned", 300);
+    let config = Config::new(&cluster.bootstrap())
         .unwrap()
         .auto_offset_reset(OffsetReset::Earliest)
         .max_poll_records(7_usize);
@@ -69,17 +70,18 @@ async fn partitions_are_read_without_a_group() {
 
 #[tokio::test]
 async fn partitions_of_ones_own_choice_go_on_where_their_group_has_committed() {
-    let kafka = shared_kafka();
-    kafka.create_topic("assigned-group", 2).unwrap();
-    kafka.fill("assigned-group", 200).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("assigned-group", 2);
+    cluster.fill("assigned-group", 200);
     let partitions = [0, 1].map(|partition| TopicPartition::new("assigned-group", partition));
     for first in [0, 60] {
-        let mut consumer = Consumer::new(config(kafka, "assigned-group").max_poll_records(60_usize)).unwrap();
+        let mut consumer =
+            Consumer::new(config(cluster, "assigned-group").max_poll_records(60_usize)).unwrap();
         consumer.assign(partitions[..1].to_vec()).await.unwrap();
         assert_eq!(consumer.position(&partitions[0]).await.unwrap(), first);
         let seen = read(&mut consumer, if first == 0 { 60 } else { 40 }).await;
         assert_eq!(seen.iter().next().map(|(_, offset, _)| offset), Some(first));
         consumer.close(PATIENCE).await.unwrap();
     }
-    assert_eq!(committed(kafka, "assigned-group")[0], Some(100));
+    assert_eq!(cluster.committed("assigned-group")[0], Some(100));
 }

@@ -1,7 +1,6 @@
 //! Groups under the consumer protocol (KIP-848), with a real coordinator.
 
 use std::collections::BTreeSet;
-use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,31 +9,20 @@ use milena_client::{
     Strategy, TopicPartition,
 };
 use milena_protocol::ErrorCode;
-use milena_testdata::{Kafka, Version};
 
-use crate::common::{PATIENCE, POLL, Seen, committed, poll_until, read, read_on, shared_kafka, subscribed};
-
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-const CONFIGS: &str = "kafka.admin.ConfigCommand";
-const VERIFIABLE_CONSUMER: &str = "org.apache.kafka.tools.VerifiableConsumer";
+use super::common::{PATIENCE, POLL, Seen, poll_until, read, read_on, subscribed};
+use crate::cluster::Cluster;
 
 /// A member of a group that begins with the first record.
-fn config(kafka: &Kafka, group: &str) -> Config {
-    let config = Config::new(&kafka.bootstrap()).unwrap().group_id(group);
+pub fn config(cluster: &Cluster, group: &str) -> Config {
+    let config = Config::new(&cluster.bootstrap()).unwrap().group_id(group);
     config.group_protocol(GroupProtocol::Consumer).auto_offset_reset(OffsetReset::Earliest)
 }
 
 /// A member of the same group under the classic protocol.
-fn classic(kafka: &Kafka, group: &str) -> Config {
-    let config = crate::common::config(kafka, group);
+fn classic(cluster: &Cluster, group: &str) -> Config {
+    let config = super::common::config(cluster, group);
     config.partition_assignment_strategy([Strategy::CooperativeSticky, Strategy::Range])
-}
-
-/// Members of this group that are silent for so long are out of it.
-fn set_session_timeout(kafka: &Kafka, group: &str, ms: u32) {
-    let setting = format!("consumer.session.timeout.ms={ms}");
-    let arguments = ["--alter", "--entity-type", "groups", "--entity-name", group, "--add-config", &setting];
-    kafka.tool(CONFIGS, &arguments).unwrap();
 }
 
 fn shares(consumers: &[Consumer]) -> Vec<usize> {
@@ -42,7 +30,7 @@ fn shares(consumers: &[Consumer]) -> Vec<usize> {
 }
 
 /// Whether each has so many partitions, and no two have the same.
-fn have_shared(expected: &[usize]) -> impl Fn(&[Consumer], &Seen) -> bool {
+pub fn have_shared(expected: &[usize]) -> impl Fn(&[Consumer], &Seen) -> bool {
     move |consumers, _| {
         let all: BTreeSet<&TopicPartition> = consumers.iter().flat_map(|c| c.assignment()).collect();
         shares(consumers) == expected && all.len() == expected.iter().sum::<usize>()
@@ -60,14 +48,13 @@ async fn close_all(consumers: Vec<Consumer>) {
 }
 
 /// One to three consumers share a topic of six partitions; all that is written is read by one of them, once.
-async fn consumers_share(topic: &str, assignor: &str) -> Vec<Consumer> {
-    let kafka = shared_kafka();
-    kafka.create_topic(topic, 6).unwrap();
+async fn consumers_share(cluster: &Cluster, topic: &str, assignor: &str) -> Vec<Consumer> {
+    cluster.create_topic(topic, 6);
     let (mut consumers, mut seen) = (Vec::new(), Seen::default());
     for (n, expected) in [&[6][..], &[3, 3], &[2, 2, 2]].into_iter().enumerate() {
-        consumers.push(subscribed(config(kafka, topic).group_remote_assignor(assignor), topic).await);
+        consumers.push(subscribed(config(cluster, topic).group_remote_assignor(assignor), topic).await);
         poll_until(&mut consumers, &mut seen, "sharing", have_shared(expected)).await;
-        kafka.fill(topic, 600).unwrap();
+        cluster.fill(topic, 600);
         poll_until(&mut consumers, &mut seen, "reading", |_, seen| seen.len() == 600 * (n + 1)).await;
     }
     assert_eq!(seen.repeated, 0, "what moves is committed before it moves");
@@ -76,54 +63,44 @@ async fn consumers_share(topic: &str, assignor: &str) -> Vec<Consumer> {
 
 #[tokio::test]
 async fn three_members_share_as_the_uniform_assignor_of_the_broker_says() {
-    let mut consumers = consumers_share("kip848-uniform", "uniform").await;
+    let cluster = &*Cluster::shared();
+    let mut consumers = consumers_share(cluster, "kip848-uniform", "uniform").await;
     let revoked = consumers[0].notices().filter_map(|notice| match notice {
         Notice::Revoked(partitions) => Some(partitions.len()),
         _ => None,
     });
     assert_eq!(revoked.sum::<usize>(), 4, "six, then three, then two: nothing is taken that need not move");
     close_all(consumers).await;
-    assert_eq!(committed(shared_kafka(), "kip848-uniform"), [Some(300); 6]);
+    assert_eq!(cluster.committed("kip848-uniform"), [Some(300); 6]);
 }
 
 #[tokio::test]
 async fn three_members_share_as_the_range_assignor_of_the_broker_says() {
-    let consumers = consumers_share("kip848-range", "range").await;
+    let cluster = &*Cluster::shared();
+    let consumers = consumers_share(cluster, "kip848-range", "range").await;
     let runs: Vec<Vec<i32>> = consumers.iter().map(partitions).collect();
     assert!(runs.iter().all(|owned| owned[1] == owned[0] + 1), "runs of neighbours: {runs:?}");
     close_all(consumers).await;
-    assert_eq!(committed(shared_kafka(), "kip848-range"), [Some(300); 6]);
+    assert_eq!(cluster.committed("kip848-range"), [Some(300); 6]);
 }
 
 #[tokio::test]
 async fn an_assignor_that_the_broker_does_not_have_is_an_error_that_names_those_it_has() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     let mut consumer =
-        subscribed(config(kafka, "kip848-nonesuch").group_remote_assignor("sticky"), "nowhere").await;
+        subscribed(config(cluster, "kip848-nonesuch").group_remote_assignor("sticky"), "nowhere").await;
     let error = consumer.poll(PATIENCE).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::UNSUPPORTED_ASSIGNOR));
     assert!(error.to_string().contains("uniform, range"), "{error}");
 }
 
 #[tokio::test]
-async fn a_broker_without_the_protocol_is_an_error_that_names_the_other_one() {
-    let kafka = Kafka::options(Version::V3_9_2)
-        .property("group.coordinator.rebalance.protocols", "classic")
-        .start()
-        .unwrap();
-    let mut consumer = subscribed(config(&kafka, "g"), "t").await;
-    let error = consumer.poll(PATIENCE).await.unwrap_err();
-    assert_eq!(error, Error::NoConsumerProtocol);
-    assert!(error.to_string().contains("group.protocol=classic"), "{error}");
-}
-
-#[tokio::test]
 async fn a_member_that_closes_or_is_dropped_leaves_at_once() {
-    let kafka = shared_kafka();
-    kafka.create_topic("kip848-leaving", 3).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("kip848-leaving", 3);
     let mut consumers = Vec::new();
     for _ in 0..3 {
-        consumers.push(subscribed(config(kafka, "kip848-leaving"), "kip848-leaving").await);
+        consumers.push(subscribed(config(cluster, "kip848-leaving"), "kip848-leaving").await);
     }
     let mut seen = Seen::default();
     poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[1, 1, 1])).await;
@@ -159,14 +136,13 @@ impl Frozen {
 
 #[test]
 fn the_partitions_of_a_member_that_died_move_after_its_session_and_nothing_is_lost() {
-    let kafka = shared_kafka();
-    kafka.create_topic("kip848-dying", 2).unwrap();
-    kafka.fill("kip848-dying", 200).unwrap();
-    set_session_timeout(kafka, "kip848-dying", 3_000);
-    let mut dead = Frozen::joined(config(kafka, "kip848-dying"), "kip848-dying");
+    let cluster = &*Cluster::shared_with("kip848-dying", "consumer.session.timeout.ms", 3_000);
+    cluster.create_topic("kip848-dying", 2);
+    cluster.fill("kip848-dying", 200);
+    let mut dead = Frozen::joined(config(cluster, "kip848-dying"), "kip848-dying");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut survivor = runtime.block_on(async {
-        let mut survivor = subscribed(config(kafka, "kip848-dying"), "kip848-dying").await;
+        let mut survivor = subscribed(config(cluster, "kip848-dying"), "kip848-dying").await;
         let seen = read(&mut survivor, 200).await;
         assert_eq!(seen.repeated, 0);
         survivor
@@ -193,10 +169,10 @@ fn the_partitions_of_a_member_that_died_move_after_its_session_and_nothing_is_lo
 
 #[tokio::test]
 async fn a18_a_member_that_does_not_poll_leaves_after_max_poll_interval_and_comes_back() {
-    let kafka = shared_kafka();
-    kafka.create_topic("kip848-stuck", 2).unwrap();
-    kafka.fill("kip848-stuck", 20).unwrap();
-    let config = || config(kafka, "kip848-stuck").max_poll_interval(Duration::from_secs(5));
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("kip848-stuck", 2);
+    cluster.fill("kip848-stuck", 20);
+    let config = || config(cluster, "kip848-stuck").max_poll_interval(Duration::from_secs(5));
     let mut stuck = subscribed(config(), "kip848-stuck").await;
     let mut seen = read(&mut stuck, 20).await;
     let mut other = vec![subscribed(config(), "kip848-stuck").await];
@@ -209,10 +185,10 @@ async fn a18_a_member_that_does_not_poll_leaves_after_max_poll_interval_and_come
 
 #[tokio::test]
 async fn t12_a_static_member_keeps_its_partitions_over_a_restart_and_its_name_is_its_own() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     let topic = "kip848-static";
-    kafka.create_topic(topic, 4).unwrap();
-    let config = |instance: &str| config(kafka, topic).group_instance_id(instance);
+    cluster.create_topic(topic, 4);
+    let config = |instance: &str| config(cluster, topic).group_instance_id(instance);
     let mut seen = Seen::default();
     let mut consumers = vec![subscribed(config("a"), topic).await, subscribed(config("b"), topic).await];
     poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[2, 2])).await;
@@ -234,12 +210,11 @@ async fn t12_a_static_member_keeps_its_partitions_over_a_restart_and_its_name_is
 
 #[test]
 fn t12_of_two_consumers_with_one_instance_id_the_one_that_was_silent_for_too_long_is_fenced() {
-    let kafka = shared_kafka();
     let topic = "kip848-fenced";
-    kafka.create_topic(topic, 1).unwrap();
-    kafka.fill(topic, 10).unwrap();
-    set_session_timeout(kafka, topic, 2_000);
-    let config = || config(kafka, topic).group_instance_id("i");
+    let cluster = &*Cluster::shared_with(topic, "consumer.session.timeout.ms", 2_000);
+    cluster.create_topic(topic, 1);
+    cluster.fill(topic, 10);
+    let config = || config(cluster, topic).group_instance_id("i");
     let mut older = Frozen::joined(config(), topic);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let newer = runtime.block_on(async {
@@ -273,10 +248,10 @@ fn t12_of_two_consumers_with_one_instance_id_the_one_that_was_silent_for_too_lon
 
 #[tokio::test]
 async fn partitions_that_are_added_are_shared_out_and_a_topic_that_is_created_late_is_read() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     let topic = "kip848-growing";
-    kafka.create_topic(topic, 2).unwrap();
-    let config = || config(kafka, topic).allow_auto_create_topics(false);
+    cluster.create_topic(topic, 2);
+    let config = || config(cluster, topic).allow_auto_create_topics(false);
     let mut seen = Seen::default();
     let mut consumers = Vec::new();
     for _ in 0..2 {
@@ -285,21 +260,21 @@ async fn partitions_that_are_added_are_shared_out_and_a_topic_that_is_created_la
         consumers.push(consumer);
     }
     poll_until(&mut consumers, &mut seen, "sharing", have_shared(&[1, 1])).await;
-    kafka.tool(TOPICS, &["--alter", "--topic", topic, "--partitions", "4"]).unwrap();
+    cluster.add_partitions(topic, 4);
     poll_until(&mut consumers, &mut seen, "growing", have_shared(&[2, 2])).await;
-    kafka.fill(topic, 400).unwrap();
+    cluster.fill(topic, 400);
     poll_until(&mut consumers, &mut seen, "reading", |_, seen| seen.len() == 400).await;
-    kafka.create_topic("kip848-late", 2).unwrap();
+    cluster.create_topic("kip848-late", 2);
     poll_until(&mut consumers, &mut seen, "one more topic", have_shared(&[3, 3])).await;
 }
 
 #[tokio::test]
 async fn a_pattern_is_evaluated_by_the_broker_as_topics_come() {
-    let kafka = shared_kafka();
-    let create = |topic: &str| kafka.create_topic(topic, 1).unwrap();
+    let cluster = &*Cluster::shared();
+    let create = |topic: &str| cluster.create_topic(topic, 1);
     create("kip848-pattern-a");
     create("kip848-other");
-    let mut consumer = Consumer::new(config(kafka, "kip848-pattern")).unwrap();
+    let mut consumer = Consumer::new(config(cluster, "kip848-pattern")).unwrap();
     consumer.subscribe_broker_pattern("kip848-pattern-[ab]").await.unwrap();
     let mut consumers = vec![consumer];
     let mut seen = Seen::default();
@@ -308,10 +283,10 @@ async fn a_pattern_is_evaluated_by_the_broker_as_topics_come() {
     poll_until(&mut consumers, &mut seen, "the second", have_shared(&[2])).await;
     let topics: Vec<String> = consumers[0].assignment().map(|tp| tp.topic.to_string()).collect();
     assert_eq!(topics, ["kip848-pattern-a", "kip848-pattern-b"]);
-    kafka.fill("kip848-pattern-b", 10).unwrap();
+    cluster.fill("kip848-pattern-b", 10);
     read_on(&mut consumers[0], &mut seen, 10).await;
 
-    let mut bad = Consumer::new(config(kafka, "kip848-bad-pattern")).unwrap();
+    let mut bad = Consumer::new(config(cluster, "kip848-bad-pattern")).unwrap();
     bad.subscribe_broker_pattern("(").await.unwrap();
     let error = bad.poll(PATIENCE).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::INVALID_REGULAR_EXPRESSION), "{error}");
@@ -321,77 +296,42 @@ async fn a_pattern_is_evaluated_by_the_broker_as_topics_come() {
 
 #[tokio::test]
 async fn a_group_moves_from_classic_to_consumer_and_back_by_rolling_restarts() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     let topic = "kip848-rolling";
-    kafka.create_topic(topic, 4).unwrap();
+    cluster.create_topic(topic, 4);
     let (mut seen, mut records) = (Seen::default(), 0);
-    let mut members =
-        vec![subscribed(classic(kafka, topic), topic).await, subscribed(classic(kafka, topic), topic).await];
+    let mut members = vec![
+        subscribed(classic(cluster, topic), topic).await,
+        subscribed(classic(cluster, topic), topic).await,
+    ];
     poll_until(&mut members, &mut seen, "sharing", have_shared(&[2, 2])).await;
-    let mut admin = Admin::new(Config::new(&kafka.bootstrap()).unwrap()).unwrap();
-    type ConfigOf = fn(&Kafka, &str) -> Config;
+    let mut admin = Admin::new(Config::new(&cluster.bootstrap()).unwrap()).unwrap();
+    type ConfigOf = fn(&Cluster, &str) -> Config;
     let steps: [(ConfigOf, &str); 4] =
         [(config, "consumer"), (config, "consumer"), (classic, "consumer"), (classic, "classic")];
     for (config, group_type) in steps {
         members.remove(0).close(PATIENCE).await.unwrap();
-        members.push(subscribed(config(kafka, topic), topic).await);
+        members.push(subscribed(config(cluster, topic), topic).await);
         poll_until(&mut members, &mut seen, "sharing", have_shared(&[2, 2])).await;
         // One member is enough to make it a group of the consumer protocol, and the last one that goes to end that.
         assert_eq!(admin.describe_group(topic).await.unwrap().group_type, group_type);
-        kafka.fill(topic, 400).unwrap();
+        cluster.fill(topic, 400);
         records += 400;
         poll_until(&mut members, &mut seen, "reading", |_, seen| seen.len() == records).await;
     }
     assert_eq!(seen.repeated, 0);
     close_all(members).await;
-    assert_eq!(committed(kafka, topic), [Some(400); 4]);
-}
-
-/// A Java consumer that ends with the test.
-struct Java(Child);
-
-impl Drop for Java {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[tokio::test]
-async fn a_group_moves_from_a_java_member_under_the_classic_protocol_to_one_of_ours_under_the_consumer_protocol()
- {
-    let kafka = shared_kafka();
-    let topic = "kip848-java";
-    kafka.create_topic(topic, 4).unwrap();
-    kafka.fill(topic, 40).unwrap();
-    let mut java = kafka.java(VERIFIABLE_CONSUMER);
-    java.args(["--bootstrap-server", &kafka.bootstrap(), "--topic", topic, "--group-id", topic]);
-    java.args(["--group-protocol", "classic", "--session-timeout", "6000", "--reset-policy", "earliest"]);
-    java.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let java = Java(java.spawn().unwrap());
-    // It has joined when it has committed all there is.
-    let deadline = Instant::now() + PATIENCE;
-    while committed(kafka, topic) != [Some(10); 4] {
-        assert!(Instant::now() < deadline, "the Java consumer does not read");
-    }
-    let mut ours = vec![subscribed(config(kafka, topic), topic).await];
-    let mut seen = Seen::default();
-    poll_until(&mut ours, &mut seen, "sharing with Java", have_shared(&[2])).await;
-    drop(java);
-    poll_until(&mut ours, &mut seen, "taking over", have_shared(&[4])).await;
-    kafka.fill(topic, 400).unwrap();
-    poll_until(&mut ours, &mut seen, "reading", |_, seen| seen.len() == 400).await;
-    assert_eq!(seen.repeated, 0, "it goes on where the Java consumer left off");
+    assert_eq!(cluster.committed(topic), [Some(400); 4]);
 }
 
 #[tokio::test]
 async fn members_stay_members_when_their_coordinator_is_restarted() {
-    let mut kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("restart", 4).unwrap();
-    kafka.fill("restart", 400).unwrap();
+    let mut cluster = Cluster::start();
+    cluster.create_topic("restart", 4);
+    cluster.fill("restart", 400);
     let mut members = vec![
-        subscribed(config(&kafka, "restart"), "restart").await,
-        subscribed(config(&kafka, "restart"), "restart").await,
+        subscribed(config(&cluster, "restart"), "restart").await,
+        subscribed(config(&cluster, "restart"), "restart").await,
     ];
     let mut seen = Seen::default();
     poll_until(&mut members, &mut seen, "sharing", have_shared(&[2, 2])).await;
@@ -400,9 +340,9 @@ async fn members_stay_members_when_their_coordinator_is_restarted() {
         member.commit_sync().await.unwrap();
         let _ = member.notices().count();
     }
-    kafka.stop_broker(0).unwrap();
-    kafka.start_broker(0).unwrap();
-    kafka.fill("restart", 400).unwrap();
+    cluster.stop_broker(0);
+    cluster.start_broker(0);
+    cluster.fill("restart", 400);
     poll_until(&mut members, &mut seen, "reading on", |_, seen| seen.len() == 800).await;
     assert_eq!(seen.repeated, 0);
     for member in &mut members {
@@ -416,32 +356,32 @@ async fn members_stay_members_when_their_coordinator_is_restarted() {
 
 #[tokio::test]
 async fn a16_a_coordinator_that_moves_takes_its_members_along() {
-    let mut kafka = Kafka::options(Version::V4_3_1).brokers(3).start().unwrap();
-    kafka.create_topic("moving", 6).unwrap();
-    kafka.fill("moving", 600).unwrap();
-    let mut consumer = subscribed(config(&kafka, "moving"), "moving").await;
+    let mut cluster = Cluster::options().brokers(3).start();
+    cluster.create_topic("moving", 6);
+    cluster.fill("moving", 600);
+    let mut consumer = subscribed(config(&cluster, "moving"), "moving").await;
     let mut seen = read(&mut consumer, 600).await;
     // Each broker in turn: one of them is the coordinator.
     for n in 0..3 {
-        kafka.stop_broker(n).unwrap();
-        kafka.fill("moving", 600).unwrap();
+        cluster.stop_broker(n);
+        cluster.fill("moving", 600);
         read_on(&mut consumer, &mut seen, 600 * (n + 2)).await;
-        kafka.start_broker(n).unwrap();
+        cluster.start_broker(n);
     }
     assert_eq!(seen.repeated, 0);
     consumer.commit_sync().await.unwrap();
     let moved = consumer.notices().filter(|notice| matches!(notice, Notice::Revoked(_) | Notice::Lost(_)));
     assert_eq!(moved.count(), 0);
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(&kafka, "moving"), [Some(400); 6]);
+    assert_eq!(cluster.committed("moving"), [Some(400); 6]);
 }
 
 #[tokio::test]
 async fn latest_begins_with_what_comes_after_the_member_and_earliest_with_the_first_record() {
-    let kafka = shared_kafka();
-    kafka.create_topic("kip848-ends", 2).unwrap();
-    kafka.fill("kip848-ends", 20).unwrap();
-    let config = |group: &str, reset| config(kafka, group).auto_offset_reset(reset);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("kip848-ends", 2);
+    cluster.fill("kip848-ends", 20);
+    let config = |group: &str, reset| config(cluster, group).auto_offset_reset(reset);
     let mut late = subscribed(config("kip848-latest", OffsetReset::Latest), "kip848-ends").await;
     let early = subscribed(config("kip848-earliest", OffsetReset::Earliest), "kip848-ends").await;
     let mut seen = Seen::default();
@@ -449,7 +389,7 @@ async fn latest_begins_with_what_comes_after_the_member_and_earliest_with_the_fi
     for partition in 0..2 {
         assert_eq!(late.position(&TopicPartition::new("kip848-ends", partition)).await, Ok(10));
     }
-    kafka.fill("kip848-ends", 20).unwrap();
+    cluster.fill("kip848-ends", 20);
     read_on(&mut late, &mut seen, 20).await;
     assert!(seen.iter().all(|(_, offset, _)| offset >= 10));
     let mut early = vec![early];
@@ -503,11 +443,11 @@ impl RebalanceListener for Committing {
 
 #[tokio::test]
 async fn a7_what_is_committed_in_the_hook_is_where_the_next_owner_goes_on() {
-    let kafka = shared_kafka();
+    let cluster = &*Cluster::shared();
     let topic = "kip848-hook";
-    kafka.create_topic(topic, 4).unwrap();
-    kafka.fill(topic, 4_000).unwrap();
-    let config = config(kafka, topic).enable_auto_commit(false).max_poll_records(100_usize);
+    cluster.create_topic(topic, 4);
+    cluster.fill(topic, 4_000);
+    let config = config(cluster, topic).enable_auto_commit(false).max_poll_records(100_usize);
     let diaries: Vec<Arc<Mutex<Vec<Told>>>> = vec![Arc::default(), Arc::default()];
     let mut members = Vec::new();
     let mut seen = Seen::default();
@@ -524,7 +464,7 @@ async fn a7_what_is_committed_in_the_hook_is_where_the_next_owner_goes_on() {
     .await;
     assert_eq!(seen.repeated, 0, "the second goes on where the first has left off");
     close_all(members).await;
-    assert_eq!(committed(kafka, topic).into_iter().flatten().sum::<i64>(), 4_000);
+    assert_eq!(cluster.committed(topic).into_iter().flatten().sum::<i64>(), 4_000);
 
     use Told::{Assigned, Revoked};
     let [first, second] = [0, 1].map(|n| diaries[n].lock().unwrap().clone());

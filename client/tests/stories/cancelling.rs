@@ -6,7 +6,8 @@ use std::task::Poll;
 
 use milena_client::{Config, Consumer, ConsumerHandle, Error, RebalanceListener, TopicPartition};
 
-use crate::common::{PATIENCE, POLL, Seen, committed, config, shared_kafka};
+use super::common::{PATIENCE, POLL, Seen, config};
+use crate::cluster::Cluster;
 
 /// Polls a future so many times that it waits, and drops it where it would go on. `None` when it was dropped.
 async fn dropped_at<F: Future>(await_point: usize, future: F) -> Option<F::Output> {
@@ -71,10 +72,10 @@ impl RebalanceListener for Waiting {
 
 #[tokio::test]
 async fn a15_a_poll_that_is_dropped_anywhere_loses_nothing_also_within_the_rebalance_listener() {
-    let kafka = shared_kafka();
-    kafka.create_topic("dropped-polls", 2).unwrap();
-    kafka.fill("dropped-polls", 2_000).unwrap();
-    let config = config(kafka, "dropped-polls").max_poll_records(50_usize);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-polls", 2);
+    cluster.fill("dropped-polls", 2_000);
+    let config = config(cluster, "dropped-polls").max_poll_records(50_usize);
     let mut consumer = Consumer::new(config).unwrap();
     let listener = Waiting::default();
     let calls = listener.calls.clone();
@@ -91,17 +92,17 @@ async fn a15_a_poll_that_is_dropped_anywhere_loses_nothing_also_within_the_rebal
     assert_eq!(seen.repeated, 0);
     assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 1);
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(kafka, "dropped-polls"), [Some(1_000); 2]);
+    assert_eq!(cluster.committed("dropped-polls"), [Some(1_000); 2]);
 }
 
 #[tokio::test]
 async fn a15_any_call_can_be_dropped_anywhere_and_the_next_one_works() {
-    let kafka = shared_kafka();
-    kafka.create_topic("dropped-calls", 2).unwrap();
-    kafka.fill("dropped-calls", 200).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-calls", 2);
+    cluster.fill("dropped-calls", 200);
     let partitions = [0, 1].map(|partition| TopicPartition::new("dropped-calls", partition));
     let first = &partitions[0];
-    let mut consumer = Consumer::new(config(kafka, "dropped-calls")).unwrap();
+    let mut consumer = Consumer::new(config(cluster, "dropped-calls")).unwrap();
 
     drop_everywhere!(consumer, consumer.subscribe(["dropped-calls"]), {
         assert_eq!(consumer.subscription().await.unwrap().len(), 1);
@@ -136,7 +137,7 @@ async fn a15_any_call_can_be_dropped_anywhere_and_the_next_one_works() {
     });
     drop_everywhere!(consumer, consumer.seek(first, 99), {
         assert_eq!(consumer.position(first).await.unwrap(), 99);
-        assert!(!consumer.poll(POLL).await.unwrap().is_empty());
+        assert!(!consumer.poll(PATIENCE).await.unwrap().is_empty());
     });
     drop_everywhere!(consumer, consumer.unsubscribe(), {
         consumer.unsubscribe().await.unwrap();
@@ -162,11 +163,11 @@ async fn a15_any_call_can_be_dropped_anywhere_and_the_next_one_works() {
 
 #[tokio::test]
 async fn a6_closing_can_be_dropped_anywhere_and_the_group_is_left() {
-    let kafka = shared_kafka();
-    kafka.create_topic("dropped-close", 1).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-close", 1);
     for await_point in 0.. {
         // A member that stayed behind would keep the partition until its session ends, after 45 s.
-        let config: Config = config(kafka, "dropped-close");
+        let config: Config = config(cluster, "dropped-close");
         let mut consumer = Consumer::new(config).unwrap();
         consumer.subscribe(["dropped-close"]).await.unwrap();
         let since = std::time::Instant::now();

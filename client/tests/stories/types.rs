@@ -1,17 +1,18 @@
-//! Keys and values that Kafka's own serializers have written.
+//! Keys and values as Kafka's own serializers write them.
 
 use milena_client::deserialize::{
     DoubleDeserializer, ListDeserializer, LongDeserializer, StringDeserializer, UUIDDeserializer,
 };
 
-use crate::common::{PATIENCE, POLL, committed, config, shared_kafka, subscribed};
+use super::common::{PATIENCE, POLL, config, subscribed};
+use crate::cluster::Cluster;
 
 #[tokio::test]
 async fn a19_a_value_of_another_type_names_its_record_and_stops_nothing() {
-    let kafka = shared_kafka();
-    kafka.create_topic("typed", 1).unwrap();
-    kafka.fill_typed("typed").unwrap();
-    let mut consumer = subscribed(config(kafka, "typed"), "typed").await;
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("typed", 1);
+    cluster.fill_typed("typed");
+    let mut consumer = subscribed(config(cluster, "typed"), "typed").await;
     let (mut good, mut errors, mut read) = (Vec::new(), Vec::new(), 0);
     let since = std::time::Instant::now();
     while read < 11 {
@@ -37,5 +38,5 @@ async fn a19_a_value_of_another_type_names_its_record_and_stops_nothing() {
     let first = errors[0].to_string();
     assert!(first.contains("typed-0") && first.contains("offset 4") && first.contains("value"), "{first}");
     consumer.close(PATIENCE).await.unwrap();
-    assert_eq!(committed(kafka, "typed"), [Some(11)]);
+    assert_eq!(cluster.committed("typed"), [Some(11)]);
 }

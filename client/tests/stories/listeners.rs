@@ -7,7 +7,8 @@ use milena_client::{
     Consumer, ConsumerHandle, Error, RebalanceKind, RebalanceListener, Rebalances, Strategy, TopicPartition,
 };
 
-use crate::common::{PATIENCE, POLL, Seen, committed, config, poll_until, read, shared_kafka};
+use super::common::{PATIENCE, POLL, Seen, config, poll_until, read};
+use crate::cluster::Cluster;
 
 /// What a listener was told, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,11 +70,11 @@ impl RebalanceListener for Committing {
 #[tokio::test]
 async fn a7_what_is_committed_in_the_hook_is_where_the_next_owner_goes_on() {
     for (strategy, group) in [(Strategy::Range, "hook-eager"), (Strategy::CooperativeSticky, "hook-coop")] {
-        let kafka = shared_kafka();
-        kafka.create_topic(group, 4).unwrap();
-        kafka.fill(group, 4_000).unwrap();
+        let cluster = &*Cluster::shared();
+        cluster.create_topic(group, 4);
+        cluster.fill(group, 4_000);
         let is_eager = strategy == Strategy::Range;
-        let config = config(kafka, group)
+        let config = config(cluster, group)
             .enable_auto_commit(false)
             .partition_assignment_strategy(vec![strategy])
             .max_poll_records(100_usize);
@@ -93,7 +94,7 @@ async fn a7_what_is_committed_in_the_hook_is_where_the_next_owner_goes_on() {
         let [first, second] = members;
         first.close(PATIENCE).await.unwrap();
         second.close(PATIENCE).await.unwrap();
-        assert_eq!(committed(kafka, group).into_iter().flatten().sum::<i64>(), 4_000);
+        assert_eq!(cluster.committed(group).into_iter().flatten().sum::<i64>(), 4_000);
 
         let diary = diary.read();
         let of = |name| -> Vec<Told> {
@@ -143,11 +144,11 @@ impl RebalanceListener for Slow {
 
 #[tokio::test]
 async fn a_listener_outlives_the_polls_that_are_given_up_and_its_error_is_that_of_the_call() {
-    let kafka = shared_kafka();
-    kafka.create_topic("slow-hook", 1).unwrap();
-    kafka.fill("slow-hook", 10).unwrap();
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("slow-hook", 1);
+    cluster.fill("slow-hook", 10);
     let diary = Diary::default();
-    let mut consumer = Consumer::new(config(kafka, "slow-hook")).unwrap();
+    let mut consumer = Consumer::new(config(cluster, "slow-hook")).unwrap();
     consumer.subscribe_with(["slow-hook"], Slow(diary.clone())).await.unwrap();
     let mut given_up = 0;
     let mut seen = Seen::default();
@@ -159,15 +160,15 @@ async fn a_listener_outlives_the_polls_that_are_given_up_and_its_error_is_that_o
     assert_eq!(diary.read(), [Told::Assigned("slow", 1)], "once");
     let closed = consumer.close(PATIENCE).await;
     assert_eq!(closed, Err(Error::Misuse("the listener's own trouble")));
-    assert_eq!(committed(kafka, "slow-hook"), [Some(10)]);
+    assert_eq!(cluster.committed("slow-hook"), [Some(10)]);
 }
 
 #[tokio::test]
 async fn rebalances_can_be_received_as_values_and_the_group_waits_for_their_acknowledgement() {
-    let kafka = shared_kafka();
-    kafka.create_topic("values", 2).unwrap();
-    kafka.fill("values", 200).unwrap();
-    let config = config(kafka, "values").enable_auto_commit(false);
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("values", 2);
+    cluster.fill("values", 200);
+    let config = config(cluster, "values").enable_auto_commit(false);
     let (listener, mut rebalances) = Rebalances::channel();
     let mut consumer = Consumer::new(config.clone()).unwrap();
     consumer.subscribe_with(["values"], listener).await.unwrap();
