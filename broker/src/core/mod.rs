@@ -238,8 +238,8 @@ impl Core {
             self.mute(ticket, response.throttle_time_ms, now);
         }
         if let Some((connection, pairing)) = self.requests.done(ticket) {
-            let response = Box::new(pairing.answer(body));
-            self.actions.push_back(Action::Send { connection, response });
+            let response = self.requests.unless_frozen(connection, Box::new(pairing.answer(body)));
+            self.actions.extend(response.map(|response| Action::Send { connection, response }));
         }
     }
 

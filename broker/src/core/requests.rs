@@ -4,10 +4,10 @@
 //! likes ahead). So at most one request of a connection is under way, and answers leave in the order of the requests
 //! whatever takes long.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use milena_protocol::{Pairing, Request, ResponseBody, Str};
+use milena_protocol::{Pairing, Request, Response, ResponseBody, Str};
 
 use super::io::ConnectionId;
 
@@ -69,6 +69,8 @@ pub(crate) struct Connection {
     waiting: VecDeque<Box<Request>>,
     /// Until when it is held back, since the client is over its quota.
     muted_until: Option<Instant>,
+    /// An answer that its broker has not sent, since it is frozen.
+    held: Option<Box<Response>>,
 }
 
 impl Connection {
@@ -84,6 +86,8 @@ pub(crate) struct Requests {
     connections: BTreeMap<ConnectionId, Connection>,
     under_way: BTreeMap<Ticket, (ConnectionId, Pairing)>,
     next_ticket: u64,
+    /// Brokers that do nothing.
+    frozen: BTreeSet<i32>,
 }
 
 impl Requests {
@@ -96,6 +100,7 @@ impl Requests {
             under_way: None,
             waiting: VecDeque::new(),
             muted_until: None,
+            held: None,
         };
         self.connections.insert(id, connection);
     }
@@ -126,7 +131,8 @@ impl Requests {
     /// The next request of a connection that can be taken up now.
     pub fn next(&mut self, id: ConnectionId, now: Instant) -> Option<(Ticket, Box<Request>, &Connection)> {
         let connection = self.connections.get_mut(&id)?;
-        if connection.under_way.is_some() || connection.muted_until.is_some_and(|until| now < until) {
+        let is_muted = connection.muted_until.is_some_and(|until| now < until);
+        if connection.under_way.is_some() || is_muted || self.frozen.contains(&connection.node_id) {
             return None;
         }
         connection.muted_until = None;
@@ -143,6 +149,31 @@ impl Requests {
         let (id, pairing) = self.under_way.remove(&ticket)?;
         self.connections.get_mut(&id)?.under_way = None;
         Some((id, pairing))
+    }
+
+    /// From now on a broker takes up no requests and sends no answers.
+    pub fn freeze(&mut self, node_id: i32) {
+        self.frozen.insert(node_id);
+    }
+
+    /// It does again: gives back its connections, with the answers that were held back.
+    pub fn thaw(&mut self, node_id: i32) -> Vec<(ConnectionId, Option<Box<Response>>)> {
+        if !self.frozen.remove(&node_id) {
+            return Vec::new();
+        }
+        let connections = self.connections.iter_mut().filter(|(_, connection)| connection.node_id == node_id);
+        connections.map(|(id, connection)| (*id, connection.held.take())).collect()
+    }
+
+    /// Gives back an answer that can be sent now. Of a frozen broker it is kept, until it goes on.
+    pub fn unless_frozen(&mut self, id: ConnectionId, response: Box<Response>) -> Option<Box<Response>> {
+        match self.connections.get_mut(&id) {
+            Some(connection) if self.frozen.contains(&connection.node_id) => {
+                connection.held = Some(response);
+                None
+            }
+            _ => Some(response),
+        }
     }
 
     /// Where a request that is under way came from.

@@ -66,6 +66,17 @@ impl Control {
         self.done(Steer::StartBroker { node_id })
     }
 
+    /// Halts a broker, as SIGSTOP does with a process: its connections stay open, new ones wait, and nothing is answered. It
+    /// still leads what it led; for its groups time goes on.
+    pub fn freeze_broker(&self, node_id: i32) -> Result<(), SteerError> {
+        self.done(Steer::FreezeBroker { node_id })
+    }
+
+    /// Lets a broker that was halted go on, with the requests that have come meanwhile.
+    pub fn thaw_broker(&self, node_id: i32) -> Result<(), SteerError> {
+        self.done(Steer::ThawBroker { node_id })
+    }
+
     /// Lets another replica lead a partition, under a new leader epoch. Nothing happens where it does so already.
     pub fn move_leader(&self, topic: &str, partition: i32, node_id: i32) -> Result<(), SteerError> {
         self.done(Steer::MoveLeader { topic: topic.to_owned(), partition, node_id })

@@ -16,6 +16,7 @@ impl Core {
             return Ok(());
         }
         self.disconnect(&Whom::Broker(node_id))?;
+        self.requests.thaw(node_id);
         self.actions.push_back(Action::Unlisten { node_id });
         // Its memory of sessions goes with the process.
         self.fetching.evict_sessions(Some(node_id));

@@ -5,6 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `freezing.rs` | brokers are halted |
 //! | `leadership.rs` | brokers stop and start, leaders and coordinators move |
 //! | `logs.rs` | logs are truncated and trimmed, topics recreated and enlarged |
 //! | `clients.rs` | connections, fetch sessions and members come to an end |
@@ -17,6 +18,7 @@ mod clients;
 mod error;
 mod fault;
 mod faults;
+mod freezing;
 mod leadership;
 mod logs;
 #[cfg(test)]
@@ -51,6 +53,17 @@ pub enum Steer {
     },
     /// A broker that was stopped runs again. It leads only what nobody else could.
     StartBroker {
+        /// Its number.
+        node_id: i32,
+    },
+    /// A broker is halted, as a process by SIGSTOP: its connections stay open, new ones wait, and nothing is answered. It
+    /// still leads what it led; for its groups time goes on.
+    FreezeBroker {
+        /// Its number.
+        node_id: i32,
+    },
+    /// A broker that was halted goes on, with the requests that have come meanwhile.
+    ThawBroker {
         /// Its number.
         node_id: i32,
     },
@@ -195,6 +208,8 @@ impl Core {
         let steered = match steer {
             Steer::StopBroker { node_id } => self.stop_broker(node_id, now).map(done),
             Steer::StartBroker { node_id } => self.start_broker(node_id, now).map(done),
+            Steer::FreezeBroker { node_id } => self.freeze_broker(node_id).map(done),
+            Steer::ThawBroker { node_id } => self.thaw_broker(node_id, now).map(done),
             Steer::MoveLeader { topic, partition, node_id } => {
                 self.move_leader(&topic, partition, node_id, now).map(done)
             }
