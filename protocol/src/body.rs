@@ -133,6 +133,21 @@ macro_rules! body {
                 }
             }
 
+            /// As [`from_json`](Self::from_json), but fields that are missing have their defaults.
+            #[cfg(feature = "serde")]
+            pub fn from_partial_json(
+                api: Api,
+                json: &serde_json::Value,
+                version: i16,
+            ) -> Result<Option<Self>, JsonError> {
+                match api {
+                    $(Api::$api => {
+                        $message::from_partial_json(json, version).map(|body| Some($body::$api(body)))
+                    })*
+                    _ => Ok(None),
+                }
+            }
+
             #[allow(dead_code, reason = "both directions know the same APIs, and one is asked")]
             pub(crate) const fn is_parsed(api: Api) -> bool {
                 matches!(api, $(Api::$api)|*)

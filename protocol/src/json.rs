@@ -37,7 +37,13 @@ pub trait MessageJson: Message {
     /// The message that Kafka's own JSON describes. A field of `version` that is missing is an error, unless it is a
     /// tagged one; so is a field that the version does not have.
     fn from_json(json: &Value, version: i16) -> Result<Self, JsonError> {
-        read(json, version)
+        read(json, version, Missing::IsAnError)
+    }
+
+    /// As [`from_json`](Self::from_json), but for fields that are missing: they have their defaults, here and in every
+    /// element of an array. For requests that people write, as in tests.
+    fn from_partial_json(json: &Value, version: i16) -> Result<Self, JsonError> {
+        read(json, version, Missing::IsDefault)
     }
 }
 
@@ -80,7 +86,14 @@ fn write<M: Message>(message: &M, version: i16) -> Result<Value, EncodeError> {
     }
 }
 
-fn read<M: Message>(json: &Value, version: i16) -> Result<M, JsonError> {
+/// What it means when a field is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    IsAnError,
+    IsDefault,
+}
+
+fn read<M: Message>(json: &Value, version: i16, missing: Missing) -> Result<M, JsonError> {
     let error = |path: String, problem: String| JsonError { message: M::NAME, version, path, problem };
     check_writable::<M>(version).map_err(|e| error(String::new(), e.to_string()))?;
     let mut bytes = BytesMut::new();
@@ -89,6 +102,7 @@ fn read<M: Message>(json: &Value, version: i16) -> Result<M, JsonError> {
             node: json,
             path: Vec::new(),
             seen: Vec::new(),
+            missing,
             writer: Writer::new(&mut bytes, version, is_flexible::<M>(version)),
             problem: None,
         };
@@ -213,6 +227,7 @@ struct JsonReader<'j, 'b> {
     path: Vec<Step>,
     /// The fields of the current structure that the walk has named.
     seen: Vec<&'static str>,
+    missing: Missing,
     writer: Writer<'b>,
     problem: Option<(String, String)>,
 }
@@ -304,6 +319,7 @@ impl Output for JsonReader<'_, '_> {
         }
         match self.child(name) {
             Some(node) => self.step(Step::Field(name), node, default),
+            None if self.missing == Missing::IsDefault => self.writer.put(name, default),
             None => {
                 self.path.push(Step::Field(name));
                 self.fail("missing".to_owned());

@@ -257,3 +257,16 @@ fn tagged_fields_leave_in_the_order_of_their_numbers() {
     assert_eq!(request.unknown_tagged_fields.iter().map(|field| field.tag).collect::<Vec<_>>(), [1, 300]);
     assert_eq!(request.to_bytes(12).unwrap(), sorted);
 }
+
+#[test]
+fn json_that_people_write_may_leave_out_what_is_as_by_default() {
+    let json = serde_json::json!({ "topics": [{ "name": "a" }], "allowAutoTopicCreation": false });
+    let request = MetadataRequest::from_partial_json(&json, 12).unwrap();
+    let mut expected = MetadataRequest::default();
+    expected.topics = Some(vec![metadata::MetadataRequestTopic::new("a")]);
+    expected.allow_auto_topic_creation = false;
+    assert_eq!(request, expected);
+    assert!(MetadataRequest::from_json(&json, 12).is_err());
+    let error = MetadataRequest::from_partial_json(&serde_json::json!({ "topic": [] }), 12).unwrap_err();
+    assert_eq!(error.problem, "there is no field \"topic\" in this version");
+}
