@@ -10,7 +10,7 @@ pub(crate) fn refusal(request: &RequestBody, version: i16, code: ErrorCode) -> O
         RequestBody::Produce(request) => produce(request, code).into(),
         RequestBody::Fetch(request) => fetch(request, version, code).into(),
         RequestBody::ListOffsets(request) => list_offsets(request, code).into(),
-        RequestBody::Metadata(request) => metadata(request, version, code).into(),
+        RequestBody::Metadata(request) => metadata(request, code).into(),
         RequestBody::OffsetCommit(request) => offset_commit(request, code).into(),
         RequestBody::OffsetFetch(request) => offset_fetch(request, version, code).into(),
         RequestBody::FindCoordinator(request) => find_coordinator(request, version, code).into(),
@@ -127,18 +127,14 @@ fn list_offsets(request: &ListOffsetsRequest, code: ErrorCode) -> ListOffsetsRes
     response
 }
 
-fn metadata(request: &MetadataRequest, version: i16, code: ErrorCode) -> MetadataResponse {
-    /// From here on a topic need not have a name.
-    const BY_ID: i16 = 12;
+/// Without brokers, and without null names, as in Kafka.
+pub(crate) fn metadata(request: &MetadataRequest, code: ErrorCode) -> MetadataResponse {
     let mut response = MetadataResponse::default();
     response.error_code = code;
     for asked in request.topics.iter().flatten() {
         let mut topic = metadata::MetadataResponseTopic::default();
         (topic.error_code, topic.topic_id) = (code, asked.topic_id);
-        topic.name = match version >= BY_ID {
-            true => asked.name.clone(),
-            false => Some(asked.name.clone().unwrap_or_default()),
-        };
+        topic.name = Some(asked.name.clone().unwrap_or_default());
         response.topics.push(topic);
     }
     response

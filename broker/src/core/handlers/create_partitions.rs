@@ -28,7 +28,8 @@ pub(super) fn handle(
         let mut result = CreatePartitionsTopicResult::default();
         result.name = name.clone();
         if let Some((code, message)) = error {
-            (result.error_code, result.error_message) = (code, Some(message.into()));
+            result.error_code = code;
+            result.error_message = (!message.is_empty()).then(|| message.into());
         }
         response.results.push(result);
     };
@@ -48,8 +49,7 @@ pub(super) fn handle(
 /// Where the replicas of the new partitions go.
 fn replicas(cluster: &Cluster, topic: &CreatePartitionsTopic) -> Result<Vec<Vec<i32>>, ApiError> {
     let Some(known) = cluster.catalog.topic(&topic.name) else {
-        let why = format!("there is no topic {}", topic.name);
-        return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, why));
+        return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()));
     };
     let present = known.partitions.len();
     let wanted = usize::try_from(topic.count).unwrap_or(0);
@@ -59,8 +59,8 @@ fn replicas(cluster: &Cluster, topic: &CreatePartitionsTopic) -> Result<Vec<Vec<
     }
     let added = wanted - present;
     if added > MOST_PARTITIONS {
-        let why = format!("one request creates {MOST_PARTITIONS} partitions at most");
-        return Err((ErrorCode::POLICY_VIOLATION, why));
+        // Where CreateTopics has POLICY_VIOLATION, here nobody catches Kafka's BoundedListTooLongException.
+        return Err((ErrorCode::UNKNOWN_SERVER_ERROR, String::new()));
     }
     let factor = known.partitions.first().map_or(1, |partition| partition.replicas.len());
     let Some(assignments) = &topic.assignments else {

@@ -91,6 +91,7 @@ fn create(
 
     let mut result = CreatableTopicResult::default();
     result.name = name.clone();
+    result.error_message = None;
     result.num_partitions = replicas.len() as i32;
     result.replication_factor = replicas.first().map_or(-1, |first| first.len() as i16);
     result.configs = Some(described(cluster, &overrides));

@@ -24,6 +24,19 @@ pub(super) fn handle(
     for topic in by_name.chain(by_either) {
         *asked.entry(topic).or_default() += 1;
     }
+    // A topic that is asked for by its name and by its id too: one answer, and it stays.
+    let known: Vec<(Str, Uuid)> = asked
+        .keys()
+        .filter_map(|(name, id)| Some((name.as_ref()?, id)))
+        .filter(|(_, id)| id.is_zero())
+        .filter_map(|(name, _)| cluster.catalog.topic(name).map(|topic| (topic.name.clone(), topic.id)))
+        .collect();
+    for (name, id) in known {
+        if asked.remove(&(None, id)).is_some() {
+            asked.remove(&(Some(name.clone()), Uuid::ZERO));
+            asked.insert((Some(name), id), 2);
+        }
+    }
     let enabled = cluster.settings.bool("delete.topic.enable");
     for ((name, id), count) in asked {
         let outcome = match enabled {

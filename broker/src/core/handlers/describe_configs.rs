@@ -83,9 +83,9 @@ fn result(
     result.name = entry.name.into();
     result.value = Some(entry.value.into());
     result.read_only = read_only;
-    result.is_default = entry.source == Source::Default;
     result.config_source = entry.source.id();
     result.config_type = entry.property.kind.id();
+    result.documentation = None;
     if with_synonyms {
         let settings = &cluster.settings;
         let of_broker = settings.explicit(entry.property.name);

@@ -11,6 +11,7 @@ use milena_protocol::{ErrorCode, Str, Uuid};
 use super::authorized;
 use crate::core::catalog::{Catalog, Partition, Topic};
 use crate::core::cluster::{Cluster, bad_topic_name, is_internal};
+use crate::core::refusal;
 use crate::core::requests::Context;
 
 /// The version in which an empty list still asks for all topics, and replicas that do not run are an error.
@@ -27,15 +28,17 @@ pub(super) fn handle(
 ) -> MetadataResponse {
     let mut response = MetadataResponse::default();
     let version = context.version;
+    let refused = |code| refusal::metadata(request, code);
     match &request.topics {
         Some(topics) if !(topics.is_empty() && version == OLDEST) => {
             let ids: BTreeSet<Uuid> = topics.iter().map(|topic| topic.topic_id).collect();
             let ids: Vec<Uuid> = ids.into_iter().filter(|id| !id.is_zero()).collect();
             let nameless = topics.iter().any(|topic| topic.name.is_none());
             if version < BY_ID && (nameless || !ids.is_empty()) {
-                // Kafka answers with the error for each topic, by its name.
-                let names = topics.iter().map(|topic| topic.name.clone().unwrap_or_default());
-                response.topics = names.map(|name| missing(name, ErrorCode::INVALID_REQUEST)).collect();
+                return refused(ErrorCode::INVALID_REQUEST);
+            } else if nameless && ids.is_empty() {
+                // Kafka trips over it.
+                return refused(ErrorCode::UNKNOWN_SERVER_ERROR);
             } else if ids.is_empty() {
                 let names: BTreeSet<&Str> = topics.iter().filter_map(|topic| topic.name.as_ref()).collect();
                 let may_create =

@@ -25,6 +25,7 @@ const VERIFY: i16 = 11;
 
 /// Who may write to Kafka's own topics.
 const ADMIN_CLIENT: &str = "__admin_client";
+const DAMAGED: &str = "a batch is damaged";
 
 pub(super) fn handle(
     cluster: &mut Cluster,
@@ -41,7 +42,7 @@ pub(super) fn handle(
         (results.name, results.topic_id) = (topic.name.clone(), topic.topic_id);
         for partition in &topic.partition_data {
             let appended = match &verdicts {
-                Err(code) => Err((*code).into()),
+                Err(error) => Err(error.clone()),
                 Ok(verdicts) => append(cluster, context, request, topic, partition, verdicts),
             };
             let mut result = PartitionProduceResponse::default();
@@ -80,6 +81,7 @@ pub(super) fn handle(
 fn fail(result: &mut PartitionProduceResponse, error: AppendError) {
     result.error_code = error.code;
     result.base_offset = -1;
+    result.log_start_offset = error.log_start_offset;
     result.error_message = error.message.map(Str::from);
     for (index, why) in error.records {
         let mut record = BatchIndexAndErrorMessage::default();
@@ -106,15 +108,18 @@ fn verify(
     transactions: &mut Transactions,
     context: &Context<'_>,
     request: &ProduceRequest,
-) -> Result<Verdicts, ErrorCode> {
+) -> Result<Verdicts, AppendError> {
     let mut partitions = BTreeMap::new();
+    if request.topic_data.iter().flat_map(|topic| &topic.partition_data).any(is_damaged) {
+        return Err(AppendError::new(ErrorCode::CORRUPT_MESSAGE, DAMAGED));
+    }
     for topic in &request.topic_data {
         for partition in &topic.partition_data {
             let records = partition.records.as_deref().unwrap_or_default();
             let mut batches = Batches::new(records).verify_crc(false).map_while(Result::ok);
             let Some(batch) = batches.find(|batch| batch.is_transactional) else { continue };
             if request.transactional_id.is_none() {
-                return Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+                return Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.into());
             }
             let name = name(cluster, context, topic);
             let known = name.filter(|name| cluster.catalog.partition(name, partition.index).is_some());
@@ -131,7 +136,13 @@ fn verify(
         return Ok(Verdicts::new());
     };
     let way = Way::of(context.version, VERIFY);
-    transactions::verify_records(transactions, cluster, context, id, way, &partitions)
+    Ok(transactions::verify_records(transactions, cluster, context, id, way, &partitions)?)
+}
+
+/// Whether a batch cannot be made out. Kafka looks at the first of each partition before anything else, and refuses the whole
+/// request then.
+fn is_damaged(partition: &PartitionProduceData) -> bool {
+    only_batch(partition.records.as_ref(), i16::MAX).err() == Some(ErrorCode::CORRUPT_MESSAGE)
 }
 
 /// Base offset, log-append time, log start offset.
@@ -165,8 +176,11 @@ fn append(
         current_leader_epoch: -1,
         only_leader: true,
     })?;
-    if request.acks == -1 && in_sync < replica.settings.min_insync_replicas {
-        return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
+    let log_start_offset = replica.log.start_offset();
+    // A topic with fewer replicas than that asks for all of them.
+    let least = replica.settings.min_insync_replicas.min(replica.partition.replicas.len());
+    if request.acks == -1 && in_sync < least {
+        return Err(AppendError::from(ErrorCode::NOT_ENOUGH_REPLICAS).in_log(log_start_offset));
     }
     let mut to = Append {
         settings: replica.settings,
@@ -174,8 +188,7 @@ fn append(
         wall_ms: context.wall_ms,
         decompressor: &mut *replica.decompressor,
     };
-    let info = replica.log.append(&batch, &mut to)?;
-    let log_start_offset = replica.log.start_offset();
+    let info = replica.log.append(&batch, &mut to).map_err(|error| error.in_log(log_start_offset))?;
     if !info.is_duplicate {
         replica.changed();
     }

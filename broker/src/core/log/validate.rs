@@ -17,17 +17,36 @@ pub(crate) struct AppendError {
     pub message: Option<String>,
     /// Which records are to blame, by their index in the batch, and why.
     pub records: Vec<(i32, &'static str)>,
+    /// Where the log begins; -1 where Kafka does not say it.
+    pub log_start_offset: i64,
 }
 
 impl AppendError {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        AppendError { code, message: Some(message.into()), records: Vec::new() }
+        AppendError { message: Some(message.into()), ..code.into() }
+    }
+
+    /// An error of a log that begins there.
+    ///
+    /// Kafka's `ReplicaManager.appendToLocalLog` tells of the log with errors that it does not expect, and of the error itself
+    /// only where records are to blame.
+    pub fn in_log(self, start_offset: i64) -> Self {
+        const EXPECTED: &[ErrorCode] = &[
+            ErrorCode::CORRUPT_MESSAGE,
+            ErrorCode::MESSAGE_TOO_LARGE,
+            ErrorCode::RECORD_LIST_TOO_LARGE,
+            ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ];
+        match EXPECTED.contains(&self.code) {
+            true => self,
+            false => AppendError { log_start_offset: start_offset, ..self },
+        }
     }
 }
 
 impl From<ErrorCode> for AppendError {
     fn from(code: ErrorCode) -> Self {
-        AppendError { code, message: None, records: Vec::new() }
+        AppendError { code, message: None, records: Vec::new(), log_start_offset: -1 }
     }
 }
 
@@ -59,9 +78,8 @@ pub(crate) fn only_batch(records: Option<&Bytes>, version: i16) -> Result<Batch<
 
 /// Checks the header of a batch from a client, and its checksum.
 pub(super) fn header(batch: &Batch<'_>, settings: &TopicSettings) -> Result<(), AppendError> {
-    let invalid = |message: &str| Err(AppendError::new(ErrorCode::INVALID_RECORD, message));
     if batch.base_offset != 0 {
-        return invalid("a produced batch begins at offset 0");
+        return Err(ErrorCode::INVALID_RECORD.into());
     }
     if batch.size as i64 > settings.max_message_bytes {
         return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
@@ -70,14 +88,10 @@ pub(super) fn header(batch: &Batch<'_>, settings: &TopicSettings) -> Result<(), 
         return Err(ErrorCode::CORRUPT_MESSAGE.into());
     }
     let count = i64::from(batch.count.unwrap_or(0));
-    if count <= 0 || count != batch.last_offset.wrapping_sub(batch.base_offset).wrapping_add(1) {
-        return invalid("the number of records does not fit the offsets");
-    }
-    if batch.is_control {
-        return invalid("control records are the broker's to write");
-    }
-    if batch.producer_id >= 0 && batch.base_sequence < 0 {
-        return invalid("a batch with a producer id has sequence numbers");
+    let fits = count > 0 && count == batch.last_offset.wrapping_sub(batch.base_offset).wrapping_add(1);
+    // Control records are the broker's to write, and a batch with a producer id has sequence numbers.
+    if !fits || batch.is_control || (batch.producer_id >= 0 && batch.base_sequence < 0) {
+        return Err(ErrorCode::INVALID_RECORD.into());
     }
     Ok(())
 }
@@ -120,7 +134,7 @@ pub(super) fn records(
             false => (ErrorCode::INVALID_RECORD, "records"),
         };
         let message = Some(format!("{} of the {what} are invalid, the first at {}", bad.len(), bad[0].0));
-        return Err(AppendError { code, message, records: bad });
+        return Err(AppendError { code, message, records: bad, log_start_offset: -1 });
     }
     // Old clients got the offsets inside compressed batches wrong, and Kafka writes such batches anew.
     let is_compressed = batch.compression != Compression::None;
@@ -196,6 +210,6 @@ fn unreadable(kind: RecordErrorKind) -> AppendError {
         ),
         // Java's codecs throw what Kafka has no code for.
         RecordErrorKind::Decompression { .. } => ErrorCode::UNKNOWN_SERVER_ERROR.into(),
-        other => AppendError::new(ErrorCode::INVALID_RECORD, other.to_string()),
+        _ => ErrorCode::INVALID_RECORD.into(),
     }
 }
