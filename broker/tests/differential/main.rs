@@ -1,0 +1,57 @@
+//! The embedded broker next to a real Kafka: the same requests, and the same answers down to each field.
+//!
+//! A scenario is a function over a [`Side`](side::Side). It runs on both, each writes down every answer line by line
+//! (`observed.rs`), and the lines have to be the same. What cannot be the same (ids, ports, times) has names in order of
+//! appearance, such as `member-1`; texts of errors count as said or not said. All scenarios share one Kafka 4.3.1 and one
+//! embedded broker with the same settings (`side.rs`), each with topics and groups of its own.
+
+mod connection;
+mod lines;
+mod observed;
+mod records;
+mod side;
+
+mod configs;
+mod idempotence;
+mod metadata;
+mod produce;
+mod topics;
+mod versions;
+
+use std::panic::resume_unwind;
+use std::thread;
+
+use side::{Side, embedded, kafka};
+
+/// Runs a scenario on both sides, and compares what was seen.
+fn same_on_both<F: Fn(&Side) + Sync>(scenario: F) {
+    let name = scenario_name::<F>();
+    let on = |addresses: &[String]| {
+        let side = Side::new(&name, addresses);
+        scenario(&side);
+        side.into_lines()
+    };
+    let (theirs, ours) = thread::scope(|scope| {
+        let theirs = scope.spawn(|| on(kafka()));
+        let ours = scope.spawn(|| on(embedded()));
+        (theirs.join(), ours.join())
+    });
+    let theirs = theirs.unwrap_or_else(|panic| {
+        println!("{name}: on the real Kafka");
+        resume_unwind(panic)
+    });
+    let ours = ours.unwrap_or_else(|panic| {
+        println!("{name}: on the embedded broker, after the real Kafka had\n{}", theirs.join("\n"));
+        resume_unwind(panic)
+    });
+    assert!(!theirs.is_empty(), "{name}: nothing was observed");
+    let diff = lines::diff(&theirs, &ours);
+    println!("{}", diff.text);
+    assert!(diff.is_same, "{name}: the lines with - are Kafka's, those with + the embedded broker's");
+}
+
+/// The name of the function that the scenario is in.
+fn scenario_name<F>() -> String {
+    let path = std::any::type_name::<F>().trim_end_matches("::{{closure}}");
+    path.rsplit("::").next().unwrap_or(path).replace('_', "-")
+}
