@@ -53,7 +53,8 @@ impl BrokerArgs {
     /// What whoever called the command did wrong.
     pub fn config(&self, options: &[(&str, &str)]) -> Result<Config, String> {
         self.try_config(options).map_err(|problem| problem.to_string())?.ok_or_else(|| match &self.config {
-            None => "--bootstrap is missing: the address of a broker, as in localhost:9092".to_owned(),
+            None => "--bootstrap is missing: the address of a broker, as in localhost:9092; `milena broker` runs one there"
+                .to_owned(),
             Some(file) => {
                 format!("--bootstrap is missing, and so is bootstrap.servers in {}", file.display())
             }

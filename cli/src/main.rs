@@ -4,6 +4,7 @@
 //! said by clap, with exit code 2.
 
 mod apis;
+mod broker;
 mod brokers;
 mod consume;
 mod failure;
@@ -39,6 +40,8 @@ enum Command {
     Groups(groups::Command),
     /// Show how far a group is behind
     Lag(lag::Args),
+    /// Run a Kafka in memory: one broker, or a cluster of several
+    Broker(broker::Args),
     /// Print a message of the protocol as JSON
     Decode(message::DecodeArgs),
     /// Write the message that JSON describes
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Consume(args) => consume::run(args),
         Command::Groups(command) => groups::run(command),
         Command::Lag(args) => lag::run(args),
+        Command::Broker(args) => broker::run(args),
         Command::Decode(args) => message::decode(args),
         Command::Encode(args) => message::encode(args),
         Command::Records(args) => records::run(args),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
@@ -33,6 +33,7 @@ const MOST_BROKERS: usize = 100;
 #[derive(Clone, Debug)]
 pub struct Builder {
     host: IpAddr,
+    advertised_host: Option<String>,
     ports: Vec<u16>,
     brokers: usize,
     racks: Vec<String>,
@@ -63,6 +64,7 @@ impl Builder {
     pub fn new() -> Self {
         Builder {
             host: Ipv4Addr::LOCALHOST.into(),
+            advertised_host: None,
             ports: Vec::new(),
             brokers: 1,
             racks: Vec::new(),
@@ -87,9 +89,17 @@ impl Builder {
         self
     }
 
-    /// The address to listen on, and to tell clients of. 127.0.0.1 unless it is set.
+    /// The address to listen on, and to tell clients of. 127.0.0.1 unless it is set. Of one that stands for all of a machine's
+    /// (0.0.0.0) clients are told the loopback address.
     pub fn host(mut self, host: IpAddr) -> Self {
         self.host = host;
+        self
+    }
+
+    /// What to tell clients to connect to (`advertised.listeners`), where that is not [`host`](Self::host): a name or an
+    /// address without a port.
+    pub fn advertised_host(mut self, host: impl Into<String>) -> Self {
+        self.advertised_host = Some(host.into());
         self
     }
 
@@ -163,6 +173,7 @@ impl Builder {
         if !(1..=MOST_BROKERS).contains(&self.brokers) {
             return Err(StartError::Brokers(self.brokers));
         }
+        let advertised = self.advertised_host.clone().unwrap_or_else(|| reachable(self.host).to_string());
         let (mut bound, mut nodes) = (Vec::new(), Vec::new());
         for n in 0..self.brokers {
             let port = self.ports.get(n).copied().unwrap_or(0);
@@ -171,7 +182,7 @@ impl Builder {
             let address = listener.local_addr().map_err(|e| StartError::Listen(address, e.into()))?;
             let rack = (!self.racks.is_empty()).then(|| self.racks[n % self.racks.len()].as_str());
             let node_id = n as i32 + 1;
-            nodes.push(BrokerNode::new(node_id, &self.host.to_string(), address.port(), rack));
+            nodes.push(BrokerNode::new(node_id, &advertised, address.port(), rack));
             bound.push((node_id, listener, address));
         }
         let addresses = bound.iter().map(|(_, _, address)| *address).collect();
@@ -189,7 +200,16 @@ impl Builder {
         let setup = Setup { core, bound, limits, orders, dropped };
         let thread = std::thread::Builder::new().name("milena-broker".to_owned());
         thread.spawn(move || cluster_loop::run(setup)).map_err(|e| StartError::Thread(e.into()))?;
-        Ok(Broker { addresses, control, _alive: alive })
+        Ok(Broker { addresses, advertised, control, _alive: alive })
+    }
+}
+
+/// An address by which clients of this machine reach the one that is listened on.
+fn reachable(host: IpAddr) -> IpAddr {
+    match host {
+        IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        host => host,
     }
 }
 

@@ -39,6 +39,8 @@ pub use control::{Control, FaultHandle};
 #[derive(Debug)]
 pub struct Broker {
     addresses: Vec<SocketAddr>,
+    /// The host that clients are told of.
+    advertised: String,
     control: Control,
     /// Dropped, it ends the loop.
     _alive: oneshot::Sender<()>,
@@ -74,8 +76,12 @@ impl Broker {
 
     /// What a client's `bootstrap.servers` has to be: all brokers, as `host:port`, with commas between.
     pub fn bootstrap_servers(&self) -> String {
-        let addresses: Vec<String> = self.addresses.iter().map(SocketAddr::to_string).collect();
-        addresses.join(",")
+        let host = match self.advertised.contains(':') {
+            true => format!("[{}]", self.advertised),
+            false => self.advertised.clone(),
+        };
+        let addresses = self.addresses.iter().map(|address| format!("{host}:{}", address.port()));
+        addresses.collect::<Vec<_>>().join(",")
     }
 
     /// Where the brokers listen, in the order of their numbers, which begin with 1.
