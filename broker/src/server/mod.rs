@@ -89,3 +89,12 @@ impl Broker {
         &self.addresses
     }
 }
+
+/// Whoever has a broker can share it with other threads.
+const _: () = {
+    const fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<Broker>();
+    is_shared::<Builder>();
+    is_shared::<Control>();
+    is_shared::<FaultHandle>();
+};
