@@ -18,11 +18,15 @@
 //! ```
 //!
 //! - [`Broker`] is one broker, or a cluster of several; a [`Builder`] says what it is made of.
-//! - [`Control`] is what a test does to it: brokers stop, leaders move, logs lose their ends.
+//! - [`Control`] is what a test does to it: brokers stop, leaders move, logs lose their ends, requests fail. [`testing`]
+//!   shows all of it.
 //! - [`Settings`] are Kafka's, by their own names.
 //! - [`core`] is the broker without a clock and without sockets, for those who run it on a loop of their own.
 
 pub mod core;
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 mod server;
 mod settings;

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
-use milena_protocol::Api;
+use milena_protocol::records::BatchBuilder;
+use milena_protocol::{Api, ErrorCode};
 use tokio::sync::mpsc;
 
 use crate::core::Core;
@@ -122,6 +123,32 @@ impl Control {
     /// epochs that begin with 0 again. What groups have committed for it is forgotten.
     pub fn recreate_topic(&self, topic: &str) -> Result<(), SteerError> {
         self.done(Steer::RecreateTopic { topic: topic.to_owned() })
+    }
+
+    /// Writes records with these keys and values to a partition, in one batch, without a producer. Gives back the offset of the
+    /// first.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = milena_broker::Broker::builder().topic("orders", 1).start_blocking()?;
+    /// let offset = broker.control().append("orders", 0, [("alice", "3 apples"), ("bob", "a pear")])?;
+    /// assert_eq!(offset, 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn append<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<i64, SteerError> {
+        let now = self.ask(|core, now| core.unix_ms(now))?;
+        let too_large = |_| SteerError::Refused { code: ErrorCode::MESSAGE_TOO_LARGE };
+        let mut batch = BatchBuilder::new();
+        for (key, value) in records {
+            batch.append(now, Some(key.as_ref()), Some(value.as_ref()), &[]).map_err(too_large)?;
+        }
+        let (topic, batch) = (topic.to_owned(), batch.build());
+        self.ask(move |core, now| core.append(&topic, partition, &batch, now))?
     }
 
     /// Gives a topic as many more partitions.

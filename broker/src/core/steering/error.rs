@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use milena_protocol::Api;
+use milena_protocol::{Api, ErrorCode};
 
 /// Why a cluster could not be steered. Nothing has changed then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,18 @@ pub enum SteerError {
         /// The versions that there are; `None` where the broker does not have the API.
         offered: Option<RangeInclusive<i16>>,
     },
+    /// No broker leads the partition.
+    NoLeader {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// The log does not take these records.
+    Refused {
+        /// What a producer would be answered.
+        code: ErrorCode,
+    },
     /// A number is too large.
     TooMany {
         /// What was asked for.
@@ -109,6 +121,10 @@ impl fmt::Display for SteerError {
             SteerError::NoVersions { api, offered: Some(offered) } => {
                 write!(f, "the broker has {api} in the versions {} to {}", offered.start(), offered.end())
             }
+            SteerError::NoLeader { topic, partition } => {
+                write!(f, "nobody leads {topic}-{partition}: all its replicas are stopped")
+            }
+            SteerError::Refused { code } => write!(f, "the log does not take these records: {code}"),
             SteerError::TooMany { count, most } => write!(f, "{count} are too many: {most} are possible"),
             SteerError::Gone => write!(f, "the broker has been dropped"),
         }

@@ -2,13 +2,55 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::SteerError;
 use crate::core::Core;
+use crate::core::cluster::Asked;
+use crate::core::log::{Append, only_batch};
 
 /// How many partitions a topic may get at once, as in CreatePartitions.
 const MOST_PARTITIONS: usize = 10_000;
 
 impl Core {
+    /// Appends a batch to a partition, as if its leader had got it from a producer, and gives back the offset of its first
+    /// record.
+    ///
+    /// # Errors
+    /// When there is no such partition, nobody leads it, or it does not take the batch.
+    pub fn append(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        batch: &Bytes,
+        now: Instant,
+    ) -> Result<i64, SteerError> {
+        let now = self.time.inside(now);
+        let leader = self.known_partition(topic, partition)?.leader;
+        let no_leader = || SteerError::NoLeader { topic: topic.to_owned(), partition };
+        let node_id = leader.ok_or_else(no_leader)?;
+        let refused = |code| SteerError::Refused { code };
+        let batch = only_batch(Some(batch), i16::MAX).map_err(refused)?;
+        let wall_ms = self.clock.unix_ms(now);
+        let asked = Asked { node_id, topic, index: partition, current_leader_epoch: -1, only_leader: true };
+        let mut replica = self.cluster.replica(asked).map_err(refused)?;
+        let mut to = Append {
+            settings: replica.settings,
+            leader_epoch: replica.partition.leader_epoch,
+            wall_ms,
+            decompressor: &mut *replica.decompressor,
+        };
+        let info = replica.log.append(&batch, &mut to).map_err(|error| refused(error.code))?;
+        replica.changed();
+        self.settle(now);
+        Ok(info.base_offset)
+    }
+
+    /// What time of day it is for the brokers, in milliseconds since 1970.
+    pub fn unix_ms(&self, now: Instant) -> i64 {
+        self.clock.unix_ms(self.time.inside(now))
+    }
+
     pub(super) fn truncate(
         &mut self,
         topic: &str,

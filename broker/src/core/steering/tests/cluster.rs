@@ -277,3 +277,23 @@ fn what_is_not_there_is_named() {
     let error = sim.core.steer(to(1), sim.now).unwrap_err();
     assert_eq!(error.to_string(), "broker 1 is stopped: start it before it can lead");
 }
+
+#[test]
+fn records_are_there_without_a_producer() {
+    let mut sim = three();
+    let c = sim.connect(1);
+    sim.send(c, 12, fetch_request("t", 0, 0));
+    assert_eq!(sim.core.append("t", 0, &batch(&["a", "b"]), sim.now), Ok(0));
+    assert_eq!(sim.core.append("t", 0, &batch(&["c"]), sim.now), Ok(2));
+    sim.run();
+    assert_eq!(values(&sim.answer::<FetchResponse>(c).expect("who waits is answered")), ["a", "b"]);
+    let mut damaged = batch(&["d"]).to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    let error = sim.core.append("t", 0, &damaged.into(), sim.now).unwrap_err();
+    assert_eq!(error, SteerError::Refused { code: ErrorCode::CORRUPT_MESSAGE });
+    for node_id in 1..=3 {
+        sim.core.steer(Steer::StopBroker { node_id }, sim.now).unwrap();
+    }
+    let error = sim.core.append("t", 0, &batch(&["e"]), sim.now).unwrap_err();
+    assert_eq!(error.to_string(), "nobody leads t-0: all its replicas are stopped");
+}
