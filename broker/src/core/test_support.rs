@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use milena_protocol::messages::fetch::{FetchPartition, FetchTopic};
 use milena_protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use milena_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse};
@@ -140,6 +140,8 @@ impl Sim {
         loop {
             match self.core.poll(self.now) {
                 Action::Send { connection, response } => {
+                    let encoded = response.encode(&mut BytesMut::new());
+                    encoded.unwrap_or_else(|error| panic!("{error}: {response:?}"));
                     self.answers.entry(connection).or_default().push_back(Some(response.body));
                 }
                 Action::Skip { connection } => {

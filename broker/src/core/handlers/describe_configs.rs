@@ -83,6 +83,7 @@ fn result(
     result.name = entry.name.into();
     result.value = Some(entry.value.into());
     result.read_only = read_only;
+    // `is_default` is what version 0 had instead, which nobody asks for any more.
     result.config_source = entry.source.id();
     result.config_type = entry.property.kind.id();
     result.documentation = None;
@@ -106,4 +107,30 @@ fn synonym(name: &'static str, value: &str, source: Source) -> DescribeConfigsSy
     synonym.value = Some(value.into());
     synonym.source = source.id();
     synonym
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::test_support::Sim;
+
+    #[test]
+    fn a_topics_settings_are_told_in_every_version() {
+        let mut sim = Sim::new(&[]);
+        sim.topic("t", 1, &[("retention.ms", "5")]);
+        let client = sim.connect(1);
+        for version in 1..=4 {
+            let mut resource = DescribeConfigsResource::default();
+            (resource.resource_type, resource.resource_name) = (TOPIC, "t".into());
+            let mut request = DescribeConfigsRequest::default();
+            (request.resources, request.include_synonyms) = (vec![resource], true);
+            let response: DescribeConfigsResponse = sim.ask(client, version, request);
+            let source = |name: &str| {
+                let found = response.results[0].configs.iter().find(|config| *config.name == *name).unwrap();
+                (found.config_source, found.value.as_deref().unwrap().to_owned(), found.synonyms.len())
+            };
+            assert_eq!(source("retention.ms"), (Source::Topic.id(), "5".to_owned(), 2));
+            assert_eq!(source("cleanup.policy"), (Source::Default.id(), "delete".to_owned(), 1));
+        }
+    }
 }
