@@ -16,6 +16,8 @@ use crate::{CodecError, FrameCodec};
 /// A request of an API or version that milena does not know arrives as
 /// [`RequestBody::Unknown`](milena_protocol::RequestBody::Unknown), an ApiVersions request of the future among them: it
 /// is answered with error 35 and the versions that there are, whatever it says (KIP-511).
+///
+/// Bytes after the body of a request are passed over, as Kafka's broker does: librdkafka sends some.
 #[derive(Debug)]
 pub struct ServerCodec {
     frames: FrameCodec,
@@ -46,12 +48,12 @@ impl Decoder for ServerCodec {
 
     fn decode(&mut self, stream: &mut BytesMut) -> Result<Option<Request>, CodecError> {
         let frame = self.frames.decode(stream)?;
-        Ok(frame.map(|frame| Request::parse(&frame, &self.limits)).transpose()?)
+        Ok(frame.map(|frame| Request::parse_front(&frame, &self.limits)).transpose()?)
     }
 
     fn decode_eof(&mut self, stream: &mut BytesMut) -> Result<Option<Request>, CodecError> {
         let frame = self.frames.decode_eof(stream)?;
-        Ok(frame.map(|frame| Request::parse(&frame, &self.limits)).transpose()?)
+        Ok(frame.map(|frame| Request::parse_front(&frame, &self.limits)).transpose()?)
     }
 }
 

@@ -143,6 +143,18 @@ async fn a25_an_http_server_is_named_by_a_client() {
 }
 
 #[tokio::test]
+async fn librdkafkas_request_for_all_topics_has_bytes_at_its_end_that_count_for_nothing() {
+    let (mut near, far) = duplex(1_000);
+    // Metadata v13 of librdkafka 2.16: no list of topics, two booleans, no tagged fields, and three bytes more.
+    near.write_all(b"\0\0\0\x19\0\x03\0\x0d\0\0\0\x03\0\x07rdkafka\0\0\0\0\0\x01\0\0").await.unwrap();
+    let mut server = Framed::new(far, ServerCodec::default());
+    match server.next().await.unwrap().unwrap().body {
+        RequestBody::Metadata(request) => assert_eq!(request.topics, None),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn a_broker_that_goes_away_in_the_middle_of_a_response_is_a_retriable_error() {
     let (near, mut far) = duplex(1_000);
     let mut client = Framed::new(near, ClientCodec::default());

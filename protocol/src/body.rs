@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{DecodeError, EncodeError};
-use crate::message::read_to_end;
+use crate::message::{Left, read_to_end};
 use crate::messages::*;
 use crate::wire::Input;
 use crate::{Api, Message};
@@ -87,14 +87,19 @@ macro_rules! body {
         impl $body {
             /// Parses a body without its header; `Unknown` where milena does not know the API or the version.
             pub fn read(api_key: i16, version: i16, body: &Bytes) -> Result<Self, DecodeError> {
-                Self::parse(Input::new(body, version, false), api_key, version)
+                Self::parse(Input::new(body, version, false), api_key, version, Left::Refused)
             }
 
             /// Parses what is left of a frame when its header is read.
-            pub(crate) fn parse(i: Input<'_>, api_key: i16, version: i16) -> Result<Self, DecodeError> {
+            pub(crate) fn parse(
+                i: Input<'_>,
+                api_key: i16,
+                version: i16,
+                after: Left,
+            ) -> Result<Self, DecodeError> {
                 match known(api_key, version) {
                     $(Some(Api::$api) => {
-                        read_to_end(i.of(version, Api::$api.is_flexible(version))).map($body::$api)
+                        read_to_end(i.of(version, Api::$api.is_flexible(version)), after).map($body::$api)
                     })*
                     _ => Ok($body::Unknown(i.share(i.rest))),
                 }

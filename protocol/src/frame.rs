@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::body::{RequestBody, RequestMessage, ResponseBody, known};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
-use crate::message::{is_flexible, read_front};
+use crate::message::{Left, is_flexible, read_front};
 use crate::wire::{Input, Str};
 use crate::{Api, ErrorCode, Limits, Message, RequestHeader, ResponseHeader};
 
@@ -57,11 +57,13 @@ impl Request {
     ///
     /// An API or a version that milena does not know is no error: its body is [`RequestBody::Unknown`].
     pub fn parse(frame: &Bytes, limits: &Limits) -> Result<Request, DecodeError> {
-        within(limits, RequestHeader::NAME, frame)?;
-        let (body, header) = request_header(frame)?;
-        let (key, version) = (header.request_api_key, header.request_api_version);
-        let body = RequestBody::parse(body, key, version)?;
-        Ok(Request { header, body })
+        parse_request(frame, limits, Left::Refused)
+    }
+
+    /// Parses a frame as Kafka's broker does, which passes over what comes after the body: librdkafka's request for the
+    /// metadata of all topics has a few bytes there. Such a request is written again without them.
+    pub fn parse_front(frame: &Bytes, limits: &Limits) -> Result<Request, DecodeError> {
+        parse_request(frame, limits, Left::PassedOver)
     }
 
     /// Reads the header alone, of any API and version: for those who pass most frames on unread.
@@ -90,6 +92,14 @@ impl Request {
             correlation_id: self.header.correlation_id,
         }
     }
+}
+
+fn parse_request(frame: &Bytes, limits: &Limits, after: Left) -> Result<Request, DecodeError> {
+    within(limits, RequestHeader::NAME, frame)?;
+    let (body, header) = request_header(frame)?;
+    let (key, version) = (header.request_api_key, header.request_api_version);
+    let body = RequestBody::parse(body, key, version, after)?;
+    Ok(Request { header, body })
 }
 
 /// The request that a response answers: a response does not say what it is.
@@ -148,7 +158,7 @@ impl Response {
             });
         }
         let body_version = body_version(api_key, api_version, body.rest);
-        let body = ResponseBody::parse(body, api_key, body_version)?;
+        let body = ResponseBody::parse(body, api_key, body_version, Left::Refused)?;
         Ok(Response { api_key, api_version, header, body })
     }
 

@@ -35,7 +35,7 @@ pub trait Message: Wire + Clone + Debug + Default + PartialEq {
         if !Self::VERSIONS.contains(&version) {
             return Err(unsupported::<Self>(version));
         }
-        read_to_end(Input::new(body, version, is_flexible::<Self>(version)))
+        read_to_end(Input::new(body, version, is_flexible::<Self>(version)), Left::Refused)
     }
 
     /// Appends the message to `into`; on an error nothing is appended.
@@ -63,11 +63,20 @@ pub(crate) fn is_flexible<M: Message>(version: i16) -> bool {
     M::FIRST_FLEXIBLE.is_some_and(|first| version >= first)
 }
 
+/// What becomes of bytes after a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// They are an error.
+    Refused,
+    /// They are passed over, as Kafka's broker does.
+    PassedOver,
+}
+
 /// Parses a message that fills the rest of its frame.
-pub(crate) fn read_to_end<M: Message>(i: Input<'_>) -> Result<M, DecodeError> {
+pub(crate) fn read_to_end<M: Message>(i: Input<'_>, after: Left) -> Result<M, DecodeError> {
     let (rest, message) = read_front(i)?;
     match rest.rest.len() {
-        0 => Ok(message),
+        left if left == 0 || after == Left::PassedOver => Ok(message),
         left => {
             rest.fail(DecodeErrorKind::TrailingBytes(left)).map(|(_, m)| m).map_err(named::<M>(i.version()))
         }

@@ -26,7 +26,7 @@ pub fn framing(data: &[u8]) {
     assert_eq!(frames, expected);
     assert_eq!(end.is_none(), expected_end, "{end:?}");
 
-    let parsed = while_ok(frames.iter().map(|frame| Request::parse(frame, &limits)));
+    let parsed = while_ok(frames.iter().map(|frame| Request::parse_front(frame, &limits)));
     assert_eq!(read(ServerCodec::new(limits), cuts, stream).0, parsed);
 
     let (client, pairings) = client_waiting_for(&frames, limits);
