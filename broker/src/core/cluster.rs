@@ -37,7 +37,11 @@ pub(crate) struct TopicState {
     /// What follows from that.
     pub settings: TopicSettings,
     /// By index.
-    logs: Vec<Log>,
+    pub logs: Vec<Log>,
+    /// Bytes that came since it was measured how much memory it takes.
+    pub unmeasured: usize,
+    /// How large it was when there was nothing more to free.
+    pub full_at: Option<usize>,
 }
 
 /// A partition, as one of its replicas sees it.
@@ -51,6 +55,11 @@ pub(crate) struct Replica<'a> {
 }
 
 impl Replica<'_> {
+    /// The topic that it is of.
+    pub fn topic_id(&self) -> Uuid {
+        self.key.0
+    }
+
     /// Readers who wait should look again.
     pub fn changed(&mut self) {
         self.changed.insert(self.key);
@@ -101,7 +110,7 @@ impl Cluster {
         let is_internal = is_internal(name);
         let id = self.catalog.create_topic(name, replicas, is_internal, &mut self.rng);
         let id = id.expect("callers look whether there is one of this name");
-        self.topics.insert(id, TopicState { overrides, settings, logs });
+        self.topics.insert(id, TopicState { overrides, settings, logs, unmeasured: 0, full_at: None });
         Ok(id)
     }
 
@@ -178,6 +187,32 @@ impl Cluster {
         if let Some(topic) = self.catalog.topic(topic) {
             self.changed.insert((topic.id, index));
         }
+    }
+
+    /// Readers of all partitions of a topic who wait should look again.
+    pub fn topic_changed(&mut self, topic: Uuid, partitions: usize) {
+        self.changed.extend((0..partitions).map(|index| (topic, index as i32)));
+    }
+
+    /// A topic, to change it, and what decompresses its records.
+    pub fn topic_state_mut(&mut self, id: Uuid) -> Option<(&mut TopicState, &mut Decompressor)> {
+        Some((self.topics.get_mut(&id)?, &mut self.decompressor))
+    }
+
+    /// Does something to all logs; readers of those for which it gives back true look again.
+    pub fn each_log(&mut self, mut act: impl FnMut(&mut Log, &TopicSettings, &mut Decompressor) -> bool) {
+        for (id, state) in &mut self.topics {
+            for (log, index) in state.logs.iter_mut().zip(0..) {
+                if act(log, &state.settings, &mut self.decompressor) {
+                    self.changed.insert((*id, index));
+                }
+            }
+        }
+    }
+
+    /// Whether any partition has changed since it was asked which.
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
     }
 
     /// Some partitions have other leaders, or their leaders began new epochs: as in Kafka's `Partition.makeLeader` the logs

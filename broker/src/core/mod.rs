@@ -18,6 +18,7 @@
 //! | `transactions/` | the transaction coordinator |
 //! | `steering/` | what tests do to the cluster |
 //! | `quota.rs` | how many bytes a client may write and read |
+//! | `upkeep.rs`, `ticks.rs` | retention and compaction, from time to time; how much memory a topic takes |
 //! | `refusal.rs` | answers that say nothing but an error |
 //! | `wall_clock.rs`, `rng.rs` | time and chance, as values |
 
@@ -32,11 +33,12 @@ mod cluster;
 mod coordination;
 mod fetching;
 mod handlers;
-#[allow(dead_code, reason = "transactions and retention build on it")]
 mod log;
 mod quota;
 mod refusal;
+mod ticks;
 mod transactions;
+mod upkeep;
 mod versions;
 mod wall_clock;
 
@@ -62,6 +64,7 @@ use quota::Quota;
 use requests::{Context, Outcome, Requests, Ticket};
 use steering::{Faults, Time};
 use transactions::Transactions;
+use upkeep::Upkeep;
 use versions::Versions;
 use wall_clock::WallClock;
 
@@ -78,6 +81,7 @@ pub struct Core {
     faults: Faults,
     time: Time,
     transactions: Transactions,
+    upkeep: Upkeep,
     clock: WallClock,
     max_connections: usize,
     actions: VecDeque<Action>,
@@ -101,6 +105,7 @@ impl Core {
             groups: Groups::new(GroupSettings::from(&cluster.settings), seed),
             coordination: Coordination::default(),
             transactions: Transactions::new(&cluster.settings, now),
+            upkeep: Upkeep::new(&cluster.settings, now),
             producer_quota: Quota::new(&cluster.settings, "producer_byte_rate"),
             cluster,
             versions: Versions::default(),
@@ -180,6 +185,7 @@ impl Core {
             self.fetching.deadline(),
             self.groups.deadline(),
             self.transactions.deadline(),
+            self.upkeep.deadline(),
             self.requests.next_unmuted(),
             self.faults.deadline(),
         ];
@@ -286,6 +292,7 @@ impl Core {
             let wall_ms = self.clock.unix_ms(now);
             let (transactions, groups) = (&mut self.transactions, &mut self.groups);
             transactions::write_markers(transactions, &mut self.cluster, groups, now, wall_ms);
+            self.upkeep.advance(&mut self.cluster, now, wall_ms);
             self.groups.advance(&self.cluster.catalog, now);
             for (ticket, body) in self.groups.take_answers() {
                 answers.push((ticket, self.coordination.complete(ticket, body)));

@@ -119,6 +119,12 @@ impl Control {
         self.done(Steer::Trim { topic: topic.to_owned(), partition, start_offset })
     }
 
+    /// Compacts a partition's log, up to the last stable offset, whatever the topic's settings say: of each key the last value
+    /// stays, and tombstones for `delete.retention.ms`; records without a key go.
+    pub fn compact(&self, topic: &str, partition: i32) -> Result<(), SteerError> {
+        self.done(Steer::Compact { topic: topic.to_owned(), partition })
+    }
+
     /// Deletes a topic, and creates it with the same partitions and settings: empty, under another topic id, with leader
     /// epochs that begin with 0 again. What groups have committed for it is forgotten.
     pub fn recreate_topic(&self, topic: &str) -> Result<(), SteerError> {

@@ -31,6 +31,13 @@ pub(crate) use topic::{Overrides, TopicSettings, value as topic_value};
 /// | `default.replication.factor`, `offsets.topic.replication.factor`, `transaction.state.log.replication.factor` | 1, 3, 3 | at most one for each broker there is |
 /// | `replica.selector.class` | rack-aware | brokers have racks for a reason (KIP-392) |
 ///
+/// What lives in memory has bounds, where Kafka has a disk:
+///
+/// | name | default | what |
+/// |---|---|---|
+/// | `milena.topic.max.bytes` (a topic can have its own) | 1 GiB | all records of a topic, as they are compressed. Where there is no room, its oldest records go; of a topic that is only compacted, what compaction removes, and if that is not enough producers get KAFKA_STORAGE_ERROR |
+/// | `milena.max.transactional.ids` | 10000 | where there are more, the id goes that has been idle for longest |
+///
 /// ```
 /// use milena_broker::Settings;
 ///

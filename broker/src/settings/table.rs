@@ -82,7 +82,7 @@ const BROKER_ONLY: &[Property] = &[
     only("log.retention.check.interval.ms", Kind::Long(1), "1000"),
     only("max.connections", Kind::Int(0, i32::MAX), "2147483647"),
     only("max.incremental.fetch.session.cache.slots", Kind::Int(0, i32::MAX), "1000"),
-    // Kafka has no bounds for these: it has a disk.
+    // Kafka has no bound for them.
     only("milena.max.transactional.ids", Kind::Int(1, i32::MAX), "10000"),
     only("num.partitions", Kind::Int(1, i32::MAX), "1"),
     only("offset.metadata.max.bytes", ANY_INT, "4096"),
@@ -152,6 +152,8 @@ const BOTH: &[Property] = &[
     both("log.segment.bytes", "segment.bytes", Kind::Int(1 << 20, i32::MAX), "16777216"),
     both("log.segment.delete.delay.ms", "file.delete.delay.ms", Kind::Long(0), "60000"),
     both("message.max.bytes", "max.message.bytes", Kind::Int(0, i32::MAX), "1048588"),
+    // All partitions of a topic together. Kafka has a disk instead.
+    both("milena.topic.max.bytes", "milena.topic.max.bytes", Kind::Long(1), "1073741824"),
     both("min.insync.replicas", "min.insync.replicas", Kind::Int(1, i32::MAX), "1"),
     both("unclean.leader.election.enable", "unclean.leader.election.enable", Kind::Bool, "false"),
 ];

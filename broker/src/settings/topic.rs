@@ -18,6 +18,7 @@ pub(crate) struct TopicSettings {
     pub delete_retention_ms: i64,
     pub max_compaction_lag_ms: i64,
     pub max_message_bytes: i64,
+    pub max_topic_bytes: usize,
     pub message_timestamp_after_max_ms: i64,
     pub message_timestamp_before_max_ms: i64,
     pub message_timestamp_type: TimestampType,
@@ -64,6 +65,7 @@ impl TopicSettings {
             delete_retention_ms: long("delete.retention.ms"),
             max_compaction_lag_ms: long("max.compaction.lag.ms"),
             max_message_bytes: long("max.message.bytes"),
+            max_topic_bytes: usize::try_from(long("milena.topic.max.bytes")).unwrap_or(usize::MAX),
             message_timestamp_after_max_ms: long("message.timestamp.after.max.ms"),
             message_timestamp_before_max_ms: long("message.timestamp.before.max.ms"),
             message_timestamp_type: match text("message.timestamp.type") {

@@ -41,6 +41,9 @@ pub(super) fn topic<'a>(settings: &'a Settings, overrides: &'a Overrides) -> imp
         .filter_map(|property| {
             // What is for Kafka's own tests is shown to nobody.
             let name = property.topic.filter(|name| !name.starts_with("internal."))?;
+            if is_ours(name) && !overrides.contains_key(name) {
+                return None;
+            }
             let source = match overrides.contains_key(name) {
                 true => Source::Topic,
                 false => broker_source(settings, property),
@@ -55,6 +58,7 @@ pub(super) fn topic<'a>(settings: &'a Settings, overrides: &'a Overrides) -> imp
 /// Those of a broker, by name.
 pub(super) fn broker(settings: &Settings) -> impl Iterator<Item = Entry<'_>> {
     let mut entries: Vec<Entry<'_>> = Settings::properties()
+        .filter(|property| !is_ours(property.name) || settings.explicit(property.name).is_some())
         .map(|property| Entry {
             name: property.name,
             value: settings.value(property.name).unwrap_or(property.default),
@@ -64,6 +68,11 @@ pub(super) fn broker(settings: &Settings) -> impl Iterator<Item = Entry<'_>> {
         .collect();
     entries.sort_unstable_by_key(|entry| entry.name);
     entries.into_iter()
+}
+
+/// What Kafka does not have is shown to those who have set it.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("milena.")
 }
 
 /// Where a broker's value comes from.

@@ -169,19 +169,25 @@ fn append(
     if is_internal(&name) && context.client_id != ADMIN_CLIENT {
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION.into());
     }
-    let mut replica = cluster.replica(Asked {
+    let asked = Asked {
         node_id: context.node_id,
         topic: &name,
         index: partition.index,
         current_leader_epoch: -1,
         only_leader: true,
-    })?;
+    };
+    let replica = cluster.replica(asked)?;
     let log_start_offset = replica.log.start_offset();
     // A topic with fewer replicas than that asks for all of them.
     let least = replica.settings.min_insync_replicas.min(replica.partition.replicas.len());
     if request.acks == -1 && in_sync < least {
         return Err(AppendError::from(ErrorCode::NOT_ENOUGH_REPLICAS).in_log(log_start_offset));
     }
+    let topic_id = replica.topic_id();
+    let room = cluster.make_room(topic_id, batch.size, context.wall_ms);
+    room.map_err(|code| AppendError::from(code).in_log(log_start_offset))?;
+    let mut replica = cluster.replica(asked)?;
+    let log_start_offset = replica.log.start_offset();
     let mut to = Append {
         settings: replica.settings,
         leader_epoch: replica.partition.leader_epoch,

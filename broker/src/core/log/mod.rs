@@ -10,11 +10,17 @@
 //! | `validate.rs` | whether a batch may be appended |
 //! | `producers.rs` | idempotence, and the transactions that are going on |
 //! | `epochs.rs` | where each leader began |
+//! | `retention.rs` | what goes by itself |
+//! | `compact.rs`, `filter.rs`, `ends.rs` | compaction |
 //! | `read.rs` | records from an offset on, offsets by time |
 
+mod compact;
+mod ends;
 mod epochs;
+mod filter;
 mod producers;
 mod read;
+mod retention;
 mod segment;
 mod validate;
 
@@ -84,6 +90,8 @@ pub(crate) struct Log {
     producers: Producers,
     /// By their last offsets.
     aborted: VecDeque<Aborted>,
+    /// Up to here the log has been compacted.
+    cleaned_to: i64,
 }
 
 impl Log {
@@ -98,6 +106,7 @@ impl Log {
             epochs,
             producers: Producers::default(),
             aborted: VecDeque::new(),
+            cleaned_to: 0,
         }
     }
 
@@ -200,6 +209,11 @@ impl Log {
         self.producers.begin_verification(producer_id, epoch, sequence, bumps, wall_ms)
     }
 
+    /// Forgets producers that have written nothing since then (`producer.id.expiration.ms`).
+    pub fn expire_producers(&mut self, before_ms: i64) {
+        self.producers.expire(before_ms);
+    }
+
     /// Writes the end of a producer's transaction.
     ///
     /// `bumped` says that the coordinator raised the producer's epoch before (transaction version 2, KIP-890).
@@ -257,6 +271,7 @@ impl Log {
         batches.truncate(keep);
         last.replace(batches);
         self.end_offset = end_offset;
+        self.cleaned_to = self.cleaned_to.min(end_offset);
         if end_offset < self.start_offset {
             self.start_offset = end_offset;
             self.segments = VecDeque::from([Segment::new(end_offset, wall_ms)]);
@@ -276,6 +291,8 @@ impl Log {
                 continue;
             }
             match control(stored) {
+                // Compaction has emptied it: nothing of its transaction is left.
+                None if header.is_control => {}
                 Some(record) => {
                     let epoch = record.coordinator_epoch.unwrap_or(-1);
                     if let Some(ended) = self.producers.marked(header, record.kind, epoch) {
@@ -294,6 +311,24 @@ impl Log {
         if ended.is_aborted {
             self.aborted.push_back(Aborted::new(ended, self.producers.first_ongoing()));
         }
+    }
+
+    /// Begins a new segment, so that what lies before `offset` is a whole number of segments.
+    fn roll_at(&mut self, offset: i64, wall_ms: i64) {
+        let Some(index) = self.segments.iter().rposition(|segment| segment.base_offset < offset) else {
+            return;
+        };
+        let is_last = index + 1 == self.segments.len();
+        let segment = &mut self.segments[index];
+        let later = segment.batches.split_off(segment.position(offset));
+        if later.is_empty() && !is_last {
+            return;
+        }
+        let kept = std::mem::take(&mut segment.batches);
+        segment.replace(kept);
+        let mut next = Segment::new(offset, wall_ms);
+        next.replace(later);
+        self.segments.insert(index + 1, next);
     }
 
     fn push(&mut self, batch: Stored, settings: &TopicSettings, wall_ms: i64) {

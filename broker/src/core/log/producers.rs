@@ -27,6 +27,15 @@ struct Producer {
     batches: VecDeque<Appended>,
 }
 
+/// What says where a producer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LastRecord {
+    /// The batch with data that ends here.
+    Data { offset: i64 },
+    /// The end of a transaction, under this epoch.
+    Marker { epoch: i16 },
+}
+
 /// A batch of a producer, as it was appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Appended {
@@ -239,6 +248,7 @@ impl Producers {
     }
 
     /// The producer's epoch, if it is known.
+    #[cfg(test)]
     pub fn epoch(&self, producer_id: i64) -> Option<i16> {
         self.known.get(&producer_id).map(|known| known.epoch)
     }
@@ -247,6 +257,15 @@ impl Producers {
     pub fn expire(&mut self, before_ms: i64) {
         self.known.retain(|_, known| known.transaction.is_some() || known.last_timestamp > before_ms);
         self.expected.retain(|_, expected| expected.since_ms > before_ms);
+    }
+
+    /// The last record of each producer.
+    pub fn last_records(&self) -> BTreeMap<i64, LastRecord> {
+        let last = |known: &Producer| match known.batches.back() {
+            Some(last) => LastRecord::Data { offset: last.last_offset },
+            None => LastRecord::Marker { epoch: known.epoch },
+        };
+        self.known.iter().map(|(id, known)| (*id, last(known))).collect()
     }
 
     /// The earliest time that a producer without an open transaction has written.

@@ -123,9 +123,10 @@ impl Log {
 
     /// The first of the youngest records (KIP-734).
     pub fn youngest(&self, decompressor: &mut Decompressor) -> Option<Found> {
-        let largest = self.segments.iter().map(|segment| segment.largest_timestamp).max()?;
-        let batches = self.segments.iter().flat_map(|segment| &segment.batches);
-        let batch = batches.into_iter().find(|batch| batch.header.max_timestamp == largest)?;
+        // Compaction may have emptied a batch, and left its timestamp.
+        let batches = || self.stored().filter(|batch| batch.header.count != Some(0));
+        let largest = batches().map(|batch| batch.header.max_timestamp).max()?;
+        let batch = batches().find(|batch| batch.header.max_timestamp == largest)?;
         first_record(batch, decompressor, |time, _| time == largest)
     }
 

@@ -76,12 +76,21 @@ impl Segment {
             -1 => wall_ms.saturating_sub(self.created_ms),
             first => next.header.max_timestamp.saturating_sub(first),
         };
-        self.size_bytes + next.bytes.len() > settings.segment_bytes || waited > settings.segment_ms
+        // What is to be compacted soon must not stay in the segment that is appended to.
+        let longest = match settings.compact {
+            true => settings.segment_ms.min(settings.max_compaction_lag_ms.max(0)),
+            false => settings.segment_ms,
+        };
+        self.size_bytes + next.bytes.len() > settings.segment_bytes || waited > longest
     }
 
     /// The time by which its age is counted: the highest timestamp, or when it was made where it has none.
+    pub fn youngest_ms(&self) -> i64 {
+        if self.largest_timestamp >= 0 { self.largest_timestamp } else { self.created_ms }
+    }
+
+    /// How old it is.
     pub fn age_ms(&self, wall_ms: i64) -> i64 {
-        let time = if self.largest_timestamp >= 0 { self.largest_timestamp } else { self.created_ms };
-        wall_ms.saturating_sub(time)
+        wall_ms.saturating_sub(self.youngest_ms())
     }
 }

@@ -1,5 +1,8 @@
 //! A log, from the outside.
 
+mod compaction;
+mod retention;
+
 use super::*;
 use crate::settings::Settings;
 use milena_protocol::Str;

@@ -76,6 +76,12 @@ impl Core {
         Ok(())
     }
 
+    pub(super) fn compact(&mut self, topic: &str, index: i32, now: Instant) -> Result<(), SteerError> {
+        self.known_partition(topic, index)?;
+        self.cluster.compact_now(topic, index, self.clock.unix_ms(now));
+        Ok(())
+    }
+
     fn check_offset(&self, topic: &str, index: i32, offset: i64) -> Result<(), SteerError> {
         self.known_partition(topic, index)?;
         let (start_offset, end_offset) =

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `freezing.rs` | brokers are halted |
 //! | `leadership.rs` | brokers stop and start, leaders and coordinators move |
-//! | `logs.rs` | logs are truncated and trimmed, topics recreated and enlarged |
+//! | `logs.rs` | logs are truncated, trimmed and compacted, topics recreated and enlarged |
 //! | `clients.rs` | connections, fetch sessions and members come to an end |
 //! | `fault.rs`, `faults.rs` | requests that go wrong, one or many |
 //! | `time.rs` | the broker's time, frozen and advanced |
@@ -115,6 +115,14 @@ pub enum Steer {
         partition: i32,
         /// The offset of the first record that is left; up to the end of the log.
         start_offset: i64,
+    },
+    /// A partition's log is compacted, up to the last stable offset, whatever the topic's settings say: of each key the last
+    /// value stays, and tombstones for `delete.retention.ms`; records without a key go.
+    Compact {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
     },
     /// A topic is deleted, and created with the same partitions and settings: empty, under another topic id, with leader
     /// epochs that begin with 0 again.
@@ -228,6 +236,7 @@ impl Core {
             Steer::Trim { topic, partition, start_offset } => {
                 self.trim(&topic, partition, start_offset).map(done)
             }
+            Steer::Compact { topic, partition } => self.compact(&topic, partition, now).map(done),
             Steer::RecreateTopic { topic } => self.recreate_topic(&topic, now).map(done),
             Steer::AddPartitions { topic, count } => self.add_partitions(&topic, count, now).map(done),
             Steer::Disconnect(whom) => self.disconnect(&whom).map(Steered::Disconnected),

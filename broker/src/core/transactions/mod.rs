@@ -31,10 +31,10 @@ use std::time::{Duration, Instant};
 
 use milena_protocol::{ErrorCode, Str};
 
+use super::ticks::Ticks;
 use crate::settings::Settings;
 pub(super) use markers::write_markers;
 pub(super) use requests::handle;
-use timers::Ticks;
 use transaction::{NOBODY, ProducerIds, State, Transaction};
 pub(crate) use transaction::{Outcome, Producer, TopicPartition};
 pub(super) use verify::{FirstBatch, Way, verify_offsets, verify_records};

@@ -1,33 +1,11 @@
 //! What time brings: transactions that stay open for too long are aborted, ids that nobody uses are forgotten.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use milena_protocol::{ErrorCode, Str};
 
 use super::Transactions;
 use super::transaction::Transaction;
-
-/// Moments at equal distances, at which Kafka looks at something. Here it is looked at only when there is something to be
-/// seen, at the same moments.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticks {
-    start: Instant,
-    every: Duration,
-}
-
-impl Ticks {
-    /// The first comes when `every` has passed.
-    pub fn new(start: Instant, every: Duration) -> Self {
-        Ticks { start, every: every.max(Duration::from_millis(1)) }
-    }
-
-    /// The first moment that is not before `due`; `None` where time does not reach that far.
-    pub fn at_or_after(&self, due: Instant) -> Option<Instant> {
-        let passed = due.saturating_duration_since(self.start).as_nanos();
-        let count = passed.div_ceil(self.every.as_nanos()).max(1);
-        self.start.checked_add(self.every.checked_mul(u32::try_from(count).ok()?)?)
-    }
-}
 
 impl Transactions {
     /// When something may be due.
@@ -62,7 +40,7 @@ impl Transactions {
             return self.expiring.at_or_after(known.updated.checked_add(self.retention)?);
         }
         // As in Kafka what ends at this very moment is not late.
-        self.aborting.at_or_after(known.times_out()?.checked_add(Duration::from_nanos(1))?)
+        self.aborting.after(known.times_out()?)
     }
 
     /// Sees to it that there is room for another id: where there are too many, the one that has been idle for longest goes,
@@ -79,20 +57,5 @@ impl Transactions {
         let oldest = oldest.ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
         self.known.remove(&oldest);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_come_at_equal_distances_and_not_at_the_start() {
-        let start = Instant::now();
-        let ticks = Ticks::new(start, Duration::from_secs(10));
-        let after = |ms: u64| ticks.at_or_after(start + Duration::from_millis(ms)).unwrap() - start;
-        assert_eq!(after(0), Duration::from_secs(10));
-        assert_eq!(after(10_000), Duration::from_secs(10));
-        assert_eq!(after(10_001), Duration::from_secs(20));
     }
 }

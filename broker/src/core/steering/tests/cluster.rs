@@ -297,3 +297,21 @@ fn records_are_there_without_a_producer() {
     let error = sim.core.append("t", 0, &batch(&["e"]), sim.now).unwrap_err();
     assert_eq!(error.to_string(), "nobody leads t-0: all its replicas are stopped");
 }
+
+#[test]
+fn t1_a_log_that_is_compacted_at_once_has_gaps_and_the_same_end() {
+    let mut sim = three();
+    let connection = sim.connect(1);
+    for value in ["1", "2", "3"] {
+        sim.produce(connection, "t", 0, batch(&[value]));
+    }
+    sim.core.steer(Steer::Compact { topic: "t".into(), partition: 0 }, sim.now).unwrap();
+    let response: FetchResponse = sim.ask(connection, 12, fetch_request("t", 0, 0));
+    assert_eq!(values(&response), ["3"]);
+    assert_eq!(
+        (sim.core.log_end_offset("t", 0), response.responses[0].partitions[0].high_watermark),
+        (Ok(3), 3)
+    );
+    let unknown = sim.core.steer(Steer::Compact { topic: "t".into(), partition: 9 }, sim.now);
+    assert!(unknown.is_err());
+}
