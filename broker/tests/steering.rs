@@ -136,3 +136,14 @@ fn a_frozen_broker_still_answers() {
     control.advance_time(Duration::from_secs(3600)).unwrap();
     stream.read_exact(&mut [0; 8]).unwrap();
 }
+
+#[test]
+fn a_predicate_that_steers_is_refused_and_does_not_wait_for_itself() {
+    let broker = Broker::start_blocking().unwrap();
+    let control = broker.control();
+    let inner = control.clone();
+    let tries = move |_: &milena_protocol::Request| inner.stop_broker(1) == Err(SteerError::InPredicate);
+    let fault = control.fault(Fault::on(Api::ApiVersions).when(tries).delay(Duration::ZERO)).unwrap();
+    assert!(answers(&mut connect(broker.addresses()[0]).unwrap()));
+    assert_eq!(fault.fired(), 1);
+}

@@ -102,11 +102,22 @@ fn it_says_where_it_is_once_it_is_there_and_ends_when_it_is_told_to() {
     }
 }
 
+/// Three brokers, and the port of the first. Somebody else may take a port that was free a moment ago.
+fn in_a_row() -> (u16, Running) {
+    for _ in 0..20 {
+        let port = free_ports(3);
+        let options = ["--port", &port.to_string(), "--brokers", "3", "--rack", "a", "--rack", "b"];
+        let running = Running::start(&options, 1);
+        if !running.lines[0].is_empty() {
+            return (port, running);
+        }
+    }
+    panic!("there are no three ports in a row");
+}
+
 #[test]
 fn brokers_have_ports_in_a_row() {
-    let port = free_ports(3);
-    let options = ["--port", &port.to_string(), "--brokers", "3", "--rack", "a", "--rack", "b"];
-    let running = Running::start(&options, 1);
+    let (port, running) = in_a_row();
     let addresses = running.addresses();
     assert_eq!(addresses.iter().map(SocketAddr::port).collect::<Vec<_>>(), [port, port + 1, port + 2]);
     assert!(addresses.into_iter().all(answers));
@@ -122,6 +133,13 @@ fn a_port_that_is_in_use_is_named_with_what_to_do() {
         "milena: port {port} is in use; choose another with --port, or let the system choose with --port 0\n"
     );
     assert_eq!(complaint, expected);
+    // The second of two.
+    let (code, complaint) = fails(&["broker", "--brokers", "2", "--port", &(port - 1).to_string()]);
+    assert_eq!(code, Some(1));
+    let (either, or) = (port - 1, port);
+    let expected =
+        |port: u16| format!("milena: port {port} is in use, and 2 brokers from --port {either} on need it");
+    assert!(complaint.starts_with(&expected(either)) || complaint.starts_with(&expected(or)), "{complaint}");
 }
 
 #[test]
@@ -130,6 +148,7 @@ fn a_file_says_when_it_is_ready() {
     let (ready, config) = (folder.path().join("ready"), folder.path().join("server.properties"));
     std::fs::write(&config, "num.partitions=5\nlog.dirs=/nowhere\nauto.create.topics.enable=false\n")
         .unwrap();
+    std::fs::write(&ready, "of a run that was killed").unwrap();
     let (ready_text, config) = (ready.to_str().unwrap(), config.to_str().unwrap());
     let options = [
         "--port",

@@ -198,7 +198,7 @@ impl Builder {
         let (alive, dropped) = oneshot::channel();
         let (control, orders) = Control::new();
         let setup = Setup { core, bound, limits, orders, dropped };
-        let thread = std::thread::Builder::new().name("milena-broker".to_owned());
+        let thread = std::thread::Builder::new().name(super::control::THREAD.to_owned());
         thread.spawn(move || cluster_loop::run(setup)).map_err(|e| StartError::Thread(e.into()))?;
         Ok(Broker { addresses, advertised, control, _alive: alive })
     }

@@ -12,6 +12,9 @@ use tokio::sync::mpsc;
 use crate::core::Core;
 use crate::core::steering::{Fault, FaultId, Steer, SteerError, Steered, StoredRecord, Whom};
 
+/// What the threads of brokers are called.
+pub(super) const THREAD: &str = "milena-broker";
+
 /// Something to be done with the core, and then by whoever asked for it.
 pub(super) type Order = Box<dyn FnOnce(&mut Core, Instant) -> Told + Send>;
 /// Tells what came of it.
@@ -333,6 +336,10 @@ impl Control {
         &self,
         what: impl FnOnce(&mut Core, Instant) -> T + Send + 'static,
     ) -> Result<T, SteerError> {
+        if std::thread::current().name() == Some(THREAD) {
+            // It would wait for itself.
+            return Err(SteerError::InPredicate);
+        }
         let (sender, answer) = std_mpsc::sync_channel(1);
         let order: Order = Box::new(move |core, now| {
             let outcome = what(core, now);

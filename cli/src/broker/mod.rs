@@ -65,9 +65,11 @@ const AFTER_HELP: &str = "\
 When the brokers are ready, it prints lines of NAME=VALUE, and no more:
   bootstrap.servers=127.0.0.1:9092
   topic=orders:6
-so that a script can wait for the first line, as in
-  milena broker --port 0 --topic orders:6 | { read -r bootstrap; echo \"${bootstrap#*=}\"; ... }
-or for the file of --ready-file. Topics that clients use are created, unless auto.create.topics.enable=false says
+so that a program that started it can read the first line, and a script can wait for the file of --ready-file:
+  milena broker --port 0 --topic orders:6 --ready-file ready &
+  until [ -f ready ]; do sleep 0.1; done
+  bootstrap=$(sed -n 's/^bootstrap.servers=//p' ready)
+Topics that clients use are created, unless auto.create.topics.enable=false says
 otherwise. Nothing is written to disk: what was produced is gone when the command ends, at Ctrl-C or when it is asked to.";
 
 /// `NAME=VALUE`
@@ -79,7 +81,11 @@ fn setting(text: &str) -> Result<(String, String), String> {
 pub fn run(args: Args) -> Result<(), Failure> {
     let settings = settings(&args)?;
     let topics = topics(&args, &settings);
-    let broker = builder(&args, settings, &topics).start_blocking();
+    let builder = builder(&args, settings, &topics);
+    if let Some(file) = &args.ready_file {
+        ready::forget(file)?;
+    }
+    let broker = builder.start_blocking();
     let broker = broker.map_err(|error| refused(&args, error))?;
     let lines = ready::lines(&broker, &topics);
     block_on(async {

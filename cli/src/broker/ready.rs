@@ -25,6 +25,16 @@ pub fn print(lines: &str) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
+/// Removes what an earlier run has left, if it was killed.
+pub fn forget(file: &Path) -> Result<(), Failure> {
+    match fs::remove_file(file) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::Input { file: file.to_owned(), cause })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A file that is there while the brokers are. Whoever finds it finds all of it.
 pub struct ReadyFile(PathBuf);
 

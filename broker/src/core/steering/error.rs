@@ -90,6 +90,8 @@ pub enum SteerError {
         /// How many are possible.
         most: usize,
     },
+    /// The predicate of a fault tried to steer: it is asked by the thread that would have to do it.
+    InPredicate,
     /// The broker does not exist any more.
     Gone,
 }
@@ -126,6 +128,7 @@ impl fmt::Display for SteerError {
             }
             SteerError::Refused { code } => write!(f, "the log does not take these records: {code}"),
             SteerError::TooMany { count, most } => write!(f, "{count} are too many: {most} are possible"),
+            SteerError::InPredicate => write!(f, "the predicate of a fault cannot steer a broker"),
             SteerError::Gone => write!(f, "the broker has been dropped"),
         }
     }

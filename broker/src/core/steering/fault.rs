@@ -111,7 +111,7 @@ impl Matching {
     }
 
     /// Only requests of which this is true; others are not counted. With another `when` before it, both have to be true. It
-    /// must not steer the broker itself.
+    /// cannot steer a broker ([`SteerError::InPredicate`](crate::SteerError::InPredicate)).
     pub fn when(mut self, predicate: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         self.predicate = Some(match self.predicate.take() {
             None => Arc::new(predicate),
