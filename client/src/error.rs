@@ -1,4 +1,4 @@
-//! What can go wrong with a consumer.
+//! What can go wrong with a consumer or a producer.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::core::fetch_report::FetchError;
 use crate::delivery::CorruptRecords;
 use crate::deserialize::RecordDeserializationError;
 
-/// Why a call to a consumer failed.
+/// Why a call to a consumer or a producer failed.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
@@ -118,7 +118,32 @@ pub enum Error {
     Deserialization(RecordDeserializationError),
     /// [`Wakeup::wakeup`](crate::Wakeup::wakeup) was called.
     Wakeup,
-    /// The consumer is closed, or its runtime is.
+    /// A record was not delivered, or nobody knows whether it was.
+    NotDelivered {
+        /// Its topic.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// The broker's reason; `None` where no broker has refused it: then it may be in the log all the same.
+        code: Option<ErrorCode>,
+        /// What happened, for people to read; may be empty where there is a code.
+        reason: String,
+    },
+    /// A record is larger than a property allows.
+    RecordTooLarge {
+        /// Bytes that it takes.
+        bytes: usize,
+        /// Bytes that it may take.
+        limit: usize,
+        /// The property's name.
+        property: &'static str,
+    },
+    /// Too many records wait for room in `buffer.memory` or for their topic, so that this one was not taken.
+    BufferFull {
+        /// `buffer.memory`, in bytes.
+        limit: usize,
+    },
+    /// The consumer or producer is closed, or its runtime is.
     Closed,
 }
 
@@ -130,7 +155,8 @@ impl Error {
             | Error::Disconnected { .. }
             | Error::Timeout { .. }
             | Error::RebalanceInProgress => true,
-            Error::Wakeup | Error::TooManyLookups => true,
+            Error::Wakeup | Error::TooManyLookups | Error::BufferFull { .. } => true,
+            Error::NotDelivered { code, .. } => code.is_none_or(ErrorCode::is_retriable),
             Error::Broker { code, .. } | Error::Topic { code, .. } | Error::Refused { code, .. } => {
                 code.is_retriable()
             }
@@ -146,6 +172,7 @@ impl Error {
             Error::Broker { code, .. } | Error::Topic { code, .. } | Error::Refused { code, .. } => {
                 Some(*code)
             }
+            Error::NotDelivered { code, .. } => *code,
             Error::RebalanceInProgress => Some(ErrorCode::REBALANCE_IN_PROGRESS),
             Error::Fenced => Some(ErrorCode::FENCED_INSTANCE_ID),
             Error::InstanceIdInUse => Some(ErrorCode::UNRELEASED_INSTANCE_ID),
@@ -201,7 +228,18 @@ impl fmt::Display for Error {
             Error::Records(error) => error.fmt(f),
             Error::Deserialization(error) => error.fmt(f),
             Error::Wakeup => f.write_str("woken up"),
-            Error::Closed => f.write_str("the consumer is closed"),
+            Error::NotDelivered { topic, partition, code, reason } => {
+                write!(f, "a record for {topic}-{partition} was not delivered")?;
+                code.iter().try_for_each(|code| write!(f, ": {code}"))?;
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+            }
+            Error::RecordTooLarge { bytes, limit, property } => {
+                write!(f, "a record takes {bytes} bytes, and {property} is {limit}")
+            }
+            Error::BufferFull { limit } => {
+                write!(f, "buffer.memory ({limit} bytes) is full, and as much waits already")
+            }
+            Error::Closed => f.write_str("closed"),
         }
     }
 }

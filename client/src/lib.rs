@@ -1,4 +1,4 @@
-//! A Kafka consumer: a pure core under a thin tokio driver.
+//! A Kafka consumer and producer: pure cores under a thin tokio driver.
 //!
 //! - [`Consumer`] reads topics as a member of a group: [`subscribe`](Consumer::subscribe), [`poll`](Consumer::poll),
 //!   [`close`](Consumer::close). It needs a tokio runtime.
@@ -6,6 +6,8 @@
 //! - [`Records`] are lent by a poll; [`Record::to_owned`] keeps one for longer.
 //! - [`Consumer::stream`] gives them one after the other; [`streams`] tells how many workers share the reading.
 //! - [`deserialize`] makes types of their keys and values.
+//! - [`Producer`] writes to topics: [`send`](Producer::send), [`flush`](Producer::flush), [`close`](Producer::close);
+//!   [`ProducerConfig`] has the properties of Kafka's own producer.
 //! - [`Admin`] lists and describes groups, and reads and sets their offsets.
 //! - [`Error`] says what to do about it ([`is_retriable`](Error::is_retriable)); [`Notice`]s tell what went on in the
 //!   background: rebalances, broken connections, resets.
@@ -13,7 +15,7 @@
 //!   `partition`, ...). Error: records that cannot be read. Warn: a connection that broke, a commit in the background that
 //!   failed, a consumer that is not polled, a position that was reset. Info: the group's coordinator, joining, partitions that come and go. Debug:
 //!   connections made and closed when idle, and what a broker is asked again.
-//! - [`core`] is the consumer without a clock and without sockets, for those who run it on a loop of their own.
+//! - [`core`] is both without a clock and without sockets, for those who run it on a loop of their own.
 //!
 //! # Where it differs from Java's consumer, on purpose
 //! - Where `latest` or `by_duration` lets a group begin in a partition is committed at once, also without
@@ -42,6 +44,7 @@ mod consumer;
 mod delivery;
 mod driver;
 mod error;
+mod producer;
 mod records;
 mod trace;
 
@@ -49,7 +52,7 @@ pub use admin::{Admin, GroupDescription, GroupListing, ListedOffsets, MemberDesc
 pub use commit_tracker::{CommitTracker, Done};
 pub use config::{
     ClientDnsLookup, Config, ConfigError, ConfigErrorKind, CustomStrategy, GroupProtocol, OffsetReset,
-    Property, Strategy, Support,
+    ProducerConfig, Property, Strategy, Support,
 };
 pub use consumer::{
     Consumer, ConsumerHandle, Notice, PendingCommit, PendingRebalance, RebalanceForwarder, RebalanceListener,
@@ -61,10 +64,13 @@ pub use core::fetch_settings::IsolationLevel;
 pub use core::io::{OffsetAndMetadata, Offsets, RebalanceKind};
 pub use core::lookups::OffsetAndTimestamp;
 pub use core::partition_info::{Node, PartitionInfo};
+pub use core::producer::io::{ProducerRecord, RecordMetadata};
+pub use core::producer::settings::Acks;
 pub use core::recovery::MetadataRecoveryStrategy;
 pub use core::topic_partition::TopicPartition;
 pub use delivery::CorruptRecords;
 pub use error::Error;
+pub use producer::{Delivery, Producer};
 pub use records::{Header, Headers, Iter, OwnedRecord, Record, Records, TimestampType};
 pub use streams::{Acker, PartitionStream, PartitionStreams};
 

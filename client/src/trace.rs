@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tracing::{debug, error, info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, ProducerConfig};
 use crate::core::fetch_report::FetchNotice;
 use crate::core::io::{Rebalance, RebalanceKind, Update};
 use crate::core::metadata::Address;
@@ -37,6 +37,10 @@ impl Trace {
     pub(crate) fn new(config: &Config) -> Self {
         let group_id = Some(config.group_id.as_str()).filter(|id| !id.is_empty());
         Trace { client_id: config.client_id.as_str().into(), group_id: group_id.map(Into::into) }
+    }
+
+    pub(crate) fn of_producer(config: &ProducerConfig) -> Self {
+        Trace { client_id: config.client_id.as_str().into(), group_id: None }
     }
 
     pub(crate) fn report(&self, report: &Report) {

@@ -9,13 +9,14 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.ConfigKey;
 import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigException;
 
 /**
- * Writes down every property of Kafka's consumer, one JSON object a line, sorted by name.
+ * Writes down every property of Kafka's consumer, and of its producer, one JSON object a line, sorted by name.
  *
  * "default" is left out where the property must be given, and null where Kafka has none. "valid" is what Kafka says of the values
  * that it takes, where it says something. "accepts" and "refuses" are texts that Kafka was given as the value.
@@ -45,13 +46,23 @@ public class ConfigMaker {
         "group.instance.id", List.of("a", ""),
         "metrics.recording.level", List.of("INFO", "info", ""));
 
+    /** The same, of what only the producer has. */
+    static final Map<String, List<String>> PRODUCERS = Map.of(
+        "acks", List.of("all", "-1", "0", "1", "2", "ALL", "", "-2"),
+        "compression.type", List.of("none", "gzip", "snappy", "lz4", "zstd", "NONE", "Zstd", "", "brotli"),
+        "transactional.id", List.of(""));
+
     public static void main(String[] args) throws IOException {
-        ConfigDef definition = ConsumerConfig.configDef();
+        write(ConsumerConfig.configDef(), args[0]);
+        write(ProducerConfig.configDef(), args[1]);
+    }
+
+    static void write(ConfigDef definition, String file) throws IOException {
         List<String> lines = new ArrayList<>();
         for (ConfigKey key : new TreeMap<>(definition.configKeys()).values()) {
             lines.add(line(key));
         }
-        Files.write(Path.of(args[0]), lines);
+        Files.write(Path.of(file), lines);
     }
 
     static String line(ConfigKey key) {
@@ -77,6 +88,9 @@ public class ConfigMaker {
     static List<String> attempts(ConfigKey key) {
         if (OWN.containsKey(key.name)) {
             return OWN.get(key.name);
+        }
+        if (PRODUCERS.containsKey(key.name)) {
+            return PRODUCERS.get(key.name);
         }
         switch (key.type) {
             case INT: case LONG: case SHORT: case DOUBLE: return WHOLE_NUMBERS;

@@ -1,7 +1,10 @@
 //! Properties that are a choice between a few names.
 
+use milena_protocol::records::Compression;
+
 use super::value::Value;
 use crate::core::fetch_settings::IsolationLevel;
+use crate::core::producer::settings::Acks;
 use crate::core::recovery::MetadataRecoveryStrategy;
 
 /// A type that has a name in a properties file for each of its values.
@@ -27,6 +30,25 @@ impl<T: Choice> Value for T {
             .find(|(known, _)| known == value)
             .map_or_else(String::new, |(_, name)| (*name).to_owned())
     }
+}
+
+impl Choice for Acks {
+    const NAMES: &'static [(Self, &'static str)] =
+        &[(Acks::All, "all"), (Acks::All, "-1"), (Acks::Leader, "1"), (Acks::None, "0")];
+    const EXPECTED: &'static str = "all, -1, 0 or 1";
+    const IN_ANY_CASE: bool = false;
+}
+
+impl Choice for Compression {
+    const NAMES: &'static [(Self, &'static str)] = &[
+        (Compression::None, "none"),
+        (Compression::Gzip, "gzip"),
+        (Compression::Snappy, "snappy"),
+        (Compression::Lz4, "lz4"),
+        (Compression::Zstd, "zstd"),
+    ];
+    const EXPECTED: &'static str = "none, gzip, snappy, lz4 or zstd";
+    const IN_ANY_CASE: bool = false;
 }
 
 impl Choice for IsolationLevel {

@@ -18,7 +18,12 @@ mod check;
 mod choice;
 mod error;
 mod iso_duration;
+#[macro_use]
+mod macros;
 mod names;
+mod producer;
+mod producer_check;
+mod producer_refused;
 mod properties;
 mod property;
 mod refused;
@@ -33,12 +38,14 @@ use std::time::Duration;
 
 pub use choice::{ClientDnsLookup, GroupProtocol};
 pub use error::{ConfigError, ConfigErrorKind};
+pub use producer::ProducerConfig;
 pub use property::{Property, Support};
 pub use strategy::{CustomStrategy, Strategy};
 
 use crate::core::fetch_settings::{IsolationLevel, ResetPolicy};
 use crate::core::metadata::Address;
 use crate::core::recovery::MetadataRecoveryStrategy;
+use refused::REFUSED;
 use strategy::Strategies;
 use value::{
     AtLeastOne, Bootstrap, Buffer, Limit, LongMillis, Millis, MillisOrForever, Name, PositiveMillis, Value,
@@ -50,100 +57,11 @@ pub type OffsetReset = ResetPolicy;
 /// The default of [`Config::buffer_bytes`].
 pub(crate) const BUFFER_BYTES: usize = 64 << 20;
 
-macro_rules! properties {
-    ($($(#[doc = $about:literal])+ $field:ident $name:literal: $kind:ty as $type:ty = $default:tt;)*) => {
-        /// The configuration of a consumer. Each method is a property of Kafka's consumer, with the dots as underscores;
-        /// [`Config::properties`] lists them all, and those that are refused, with the reason.
-        #[derive(Clone, Debug)]
-        pub struct Config {
-            pub(crate) bootstrap_servers: Vec<Address>,
-            pub(crate) buffer_bytes: usize,
-            /// What was set, whatever the value.
-            explicit: BTreeSet<&'static str>,
-            $(pub(crate) $field: $type,)*
-        }
-
-        impl Config {
-            fn with_defaults(bootstrap_servers: Vec<Address>) -> Self {
-                Config {
-                    bootstrap_servers,
-                    buffer_bytes: BUFFER_BYTES,
-                    explicit: BTreeSet::new(),
-                    $($field: <$kind>::unset($default).expect(concat!("the default of ", $name)),)*
-                }
-            }
-
-            $(
-                #[doc = concat!("`", $name, "`:", $($about),+)]
-                #[doc = default_doc!($default)]
-                pub fn $field(mut self, value: impl Into<$type>) -> Self {
-                    self.$field = value.into();
-                    self.explicit.insert($name);
-                    self
-                }
-            )*
-
-            /// Sets a property by its name, from the text that a properties file would have.
-            ///
-            /// # Errors
-            /// When the name is not a property of Kafka's consumer, when milena refuses it ([`Config::properties`] tells
-            /// which and why), or when the value is not one that it can have.
-            pub fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
-                let value = value.trim();
-                match name {
-                    "bootstrap.servers" => {
-                        self.bootstrap_servers = parse::<Bootstrap>(name, value)?;
-                    }
-                    $($name => {
-                        self.$field = parse::<$kind>(name, value)?;
-                        self.explicit.insert($name);
-                    })*
-                    _ => property::refuse(name, value)?,
-                }
-                Ok(())
-            }
-
-            /// The value of a property as a properties file would have it, the default where it was not set; `None` for
-            /// those that are refused, and for what is no property.
-            pub fn get(&self, name: &str) -> Option<String> {
-                Some(match name {
-                    "bootstrap.servers" => Bootstrap::show(&self.bootstrap_servers),
-                    $($name => <$kind>::show(&self.$field),)*
-                    _ => return None,
-                })
-            }
-
-            /// Whether values that were set in code are such as a text could have.
-            fn check_values(&self) -> Result<(), ConfigError> {
-                $(if !<$kind>::is_valid(&self.$field) {
-                    let value = <$kind>::show(&self.$field);
-                    return Err(ConfigError::bad_value($name, &value, <$kind>::EXPECTED));
-                })*
-                Ok(())
-            }
-        }
-
-        const HONOURED: &[Property] = &[
-            Property {
-                name: "bootstrap.servers",
-                about: "the brokers to begin with, as in `one:9092,two:9092`. They tell of the others.",
-                support: Support::Full,
-            },
-            $(Property { name: $name, about: concat!($($about),+), support: Support::Full },)*
-        ];
-    };
-}
-
-macro_rules! default_doc {
-    ("") => {
-        "Not set by default."
-    };
-    ($default:literal) => {
-        concat!("Default `", $default, "`.")
-    };
-}
-
 properties! {
+    /// The configuration of a consumer. Each method is a property of Kafka's consumer, with the dots as underscores;
+    /// [`Config::properties`] lists them all, and those that are refused, with the reason.
+    Config of "consumer", with buffer_bytes: usize = BUFFER_BYTES;
+
     /// the consumer group. Needed to subscribe and to commit. Empty: none.
     group_id "group.id": String as String = "";
     /// makes this a static member, which keeps its partitions over a restart within `session.timeout.ms` (KIP-345). Empty: it

@@ -9,37 +9,44 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, ProducerConfig};
 
-impl Config {
-    /// A configuration from a file of properties, such as Kafka's own tools take it (`consumer.properties`).
-    ///
-    /// # Errors
-    /// When the file cannot be read, and as [`from_properties`](Self::from_properties). The error tells the file, and the
-    /// line where there is one to blame.
-    pub fn from_properties_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let mut config = Self::with_defaults(Vec::new());
-        config.set_from_file(path.as_ref())?;
-        config.check().map_err(|error| error.within(&path.as_ref().display()))?;
-        Ok(config)
-    }
+macro_rules! from_files {
+    ($Config:ident, $example:literal) => {
+        impl $Config {
+            #[doc = concat!("A configuration from a file of properties, such as Kafka's own tools take it (`", $example, "`).")]
+            ///
+            /// # Errors
+            /// When the file cannot be read, and as [`from_properties`](Self::from_properties). The error tells the file, and the
+            /// line where there is one to blame.
+            pub fn from_properties_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+                let mut config = Self::with_defaults(Vec::new());
+                config.set_from_file(path.as_ref())?;
+                config.check().map_err(|error| error.within(&path.as_ref().display()))?;
+                Ok(config)
+            }
 
-    /// Sets what stands in a file of properties, as if each was [`set`](Self::set) in turn.
-    ///
-    /// # Errors
-    /// When the file cannot be read, and as [`set`](Self::set). The error tells the file, and the line where there is one
-    /// to blame.
-    pub fn set_from_file(&mut self, path: impl AsRef<Path>) -> Result<(), ConfigError> {
-        let file = path.as_ref().display();
-        let bytes = fs::read(path.as_ref()).map_err(|error| ConfigError::bad_file(&file, &error))?;
-        for (number, property) in lines(&bytes) {
-            let place = format!("{file}:{number}");
-            let property = property.map_err(|error| ConfigError::bad_file(&place, &error))?;
-            self.set(&property.name, &property.value).map_err(|error| error.within(&place))?;
+            /// Sets what stands in a file of properties, as if each was [`set`](Self::set) in turn.
+            ///
+            /// # Errors
+            /// When the file cannot be read, and as [`set`](Self::set). The error tells the file, and the line where there is one
+            /// to blame.
+            pub fn set_from_file(&mut self, path: impl AsRef<Path>) -> Result<(), ConfigError> {
+                let file = path.as_ref().display();
+                let bytes = fs::read(path.as_ref()).map_err(|error| ConfigError::bad_file(&file, &error))?;
+                for (number, property) in lines(&bytes) {
+                    let place = format!("{file}:{number}");
+                    let property = property.map_err(|error| ConfigError::bad_file(&place, &error))?;
+                    self.set(&property.name, &property.value).map_err(|error| error.within(&place))?;
+                }
+                Ok(())
+            }
         }
-        Ok(())
-    }
+    };
 }
+
+from_files!(Config, "consumer.properties");
+from_files!(ProducerConfig, "producer.properties");
 
 /// One property of a file.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
-//! What milena says of a property of Kafka's consumer.
+//! What milena says of a property of Kafka's consumer or producer.
 
 use super::refused::REFUSED;
 use super::{Config, ConfigError, HONOURED, names};
 
-/// A property of Kafka's consumer, and what milena makes of it.
+/// A property of Kafka's consumer or producer, and what milena makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Property {
     pub(super) name: &'static str,
@@ -56,9 +56,14 @@ impl Config {
 }
 
 /// Accepts what asks for nothing but what happens anyway, and refuses all else that is not honoured.
-pub(super) fn refuse(name: &str, value: &str) -> Result<(), ConfigError> {
-    let Some(property) = REFUSED.iter().find(|property| property.name == name) else {
-        let known = HONOURED.iter().map(|property| property.name);
+pub(super) fn refuse(
+    name: &str,
+    value: &str,
+    honoured: &[Property],
+    refused: &[Property],
+) -> Result<(), ConfigError> {
+    let Some(property) = refused.iter().find(|property| property.name == name) else {
+        let known = honoured.iter().map(|property| property.name);
         return Err(ConfigError::unknown(name, names::nearest(name, known)));
     };
     match property.support {

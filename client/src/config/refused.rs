@@ -21,11 +21,11 @@ const SASL: &str = "connections are not authenticated: SASL is not there yet";
 const BROKERS: &str = "it is for brokers, which check the tokens; a client only sends one";
 const JAVA_SECURITY: &str = "it is for Java's own security architecture";
 
-const fn no(name: &'static str, about: &'static str, why: &'static str) -> Property {
+pub(super) const fn no(name: &'static str, about: &'static str, why: &'static str) -> Property {
     Property { name, about, support: Support::None { why } }
 }
 
-const fn only(
+pub(super) const fn only(
     name: &'static str,
     about: &'static str,
     values: &'static [&'static str],
@@ -38,18 +38,7 @@ const BYTES: &[&str] = &["org.apache.kafka.common.serialization.ByteArrayDeseria
 const EMPTY: &[&str] = &[""];
 
 pub(super) const REFUSED: &[Property] = &[
-    only(
-        "config.providers",
-        "where values are looked up that are written as `${provider:key}`.",
-        EMPTY,
-        PROVIDERS,
-    ),
-    only(
-        "enable.metrics.push",
-        "whether brokers that ask for them are sent metrics of the client (KIP-714).",
-        &["false"],
-        PUSH,
-    ),
+    // Of consumers only.
     only(
         "interceptor.classes",
         "code that sees, and may change, each record on its way to the application.",
@@ -62,6 +51,22 @@ pub(super) const REFUSED: &[Property] = &[
         INTERNAL,
     ),
     only("key.deserializer", "what makes a value of a record's key.", BYTES, DESERIALIZER),
+    no("share.acknowledgement.mode", "whether a share consumer acknowledges each record.", SHARE),
+    no("share.acquire.mode", "whether a share consumer takes whole batches.", SHARE),
+    only("value.deserializer", "what makes a value of a record's value.", BYTES, DESERIALIZER),
+    // Of all clients.
+    only(
+        "config.providers",
+        "where values are looked up that are written as `${provider:key}`.",
+        EMPTY,
+        PROVIDERS,
+    ),
+    only(
+        "enable.metrics.push",
+        "whether brokers that ask for them are sent metrics of the client (KIP-714).",
+        &["false"],
+        PUSH,
+    ),
     only("metric.reporters", "where metrics go.", EMPTY, JMX),
     no("metrics.num.samples", "how many samples a metric is computed from.", METRICS),
     no("metrics.recording.level", "how detailed the metrics are.", METRICS),
@@ -186,8 +191,6 @@ pub(super) const REFUSED: &[Property] = &[
         PLAIN,
     ),
     no("security.providers", "Java classes that bring security algorithms.", JAVA_SECURITY),
-    no("share.acknowledgement.mode", "whether a share consumer acknowledges each record.", SHARE),
-    no("share.acquire.mode", "whether a share consumer takes whole batches.", SHARE),
     no("ssl.cipher.suites", "which cipher suites may be used.", TLS),
     no("ssl.enabled.protocols", "which versions of TLS may be used.", TLS),
     no(
@@ -211,5 +214,7 @@ pub(super) const REFUSED: &[Property] = &[
     no("ssl.truststore.location", "the file with the certificates to trust.", TLS),
     no("ssl.truststore.password", "the password of the file with the certificates to trust.", TLS),
     no("ssl.truststore.type", "the format of the file with the certificates to trust.", TLS),
-    only("value.deserializer", "what makes a value of a record's value.", BYTES, DESERIALIZER),
 ];
+
+/// The first so many of them are about consumers only.
+pub(super) const OF_CONSUMERS: usize = 6;

@@ -174,6 +174,70 @@ impl Value for Limit {
     }
 }
 
+/// A number of bytes that Kafka keeps in a long.
+pub(super) struct LongLimit;
+
+impl Value for LongLimit {
+    type Parsed = i64;
+    const EXPECTED: &'static str = "a whole number from 0 to 9223372036854775807";
+
+    fn parse(text: &str) -> Option<i64> {
+        text.parse().ok().filter(|number| *number >= 0)
+    }
+
+    fn show(value: &i64) -> String {
+        value.to_string()
+    }
+}
+
+/// Milliseconds that are five seconds at least.
+pub(super) struct IdleMillis;
+
+impl Value for IdleMillis {
+    type Parsed = Duration;
+    const EXPECTED: &'static str = "milliseconds from 5000 to 9223372036854775807";
+
+    fn parse(text: &str) -> Option<Duration> {
+        LongMillis::parse(text).filter(|duration| *duration >= Duration::from_secs(5))
+    }
+
+    fn show(value: &Duration) -> String {
+        LongMillis::show(value)
+    }
+}
+
+/// A level of gzip, or -1 for its default.
+pub(super) struct GzipLevel;
+
+impl Value for GzipLevel {
+    type Parsed = i32;
+    const EXPECTED: &'static str = "a level from 1 to 9, or -1 for the default";
+
+    fn parse(text: &str) -> Option<i32> {
+        text.parse().ok().filter(|level| (1..=9).contains(level) || *level == -1)
+    }
+
+    fn show(value: &i32) -> String {
+        value.to_string()
+    }
+}
+
+/// A level of Zstandard.
+pub(super) struct ZstdLevel;
+
+impl Value for ZstdLevel {
+    type Parsed = i32;
+    const EXPECTED: &'static str = "a level from -131072 to 22";
+
+    fn parse(text: &str) -> Option<i32> {
+        text.parse().ok().filter(|level| (-131_072..=22).contains(level))
+    }
+
+    fn show(value: &i32) -> String {
+        value.to_string()
+    }
+}
+
 /// The size of a socket's buffer.
 pub(super) struct Buffer;
 

@@ -312,7 +312,7 @@ pub(crate) fn seed() -> u64 {
 }
 
 /// The time of day.
-fn unix_ms() -> i64 {
+pub(crate) fn unix_ms() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }

@@ -79,6 +79,8 @@ struct Ready<T> {
     id: ConnectionId,
     versions: Versions,
     in_flight: VecDeque<InFlight<T>>,
+    /// Those that expect no answer, until they are written.
+    unanswered: VecDeque<InFlight<T>>,
     throttled_until: Option<Instant>,
     last_used: Instant,
 }
@@ -164,7 +166,7 @@ impl<T> Connection<T> {
 
     /// How many requests wait for their answers.
     pub(super) fn in_flight(&self) -> usize {
-        if let State::Ready(ready) = &self.state { ready.in_flight.len() } else { 0 }
+        if let State::Ready(ready) = &self.state { ready.in_flight.len() + ready.unanswered.len() } else { 0 }
     }
 
     /// Whether it failed last, and has not worked since.
@@ -222,6 +224,7 @@ impl<T> Connection<T> {
             id: *id,
             versions: Versions::new(answer),
             in_flight: VecDeque::new(),
+            unanswered: VecDeque::new(),
             throttled_until: (!held_back.is_zero()).then(|| now + held_back),
             last_used: now,
         });
@@ -235,6 +238,28 @@ impl<T> Connection<T> {
             ready.in_flight.push_back(InFlight { api, correlation_id, deadline: now + timeout, tag });
             ready.last_used = now;
         }
+    }
+
+    /// Notes a request that goes out now and that the peer will not answer.
+    pub(super) fn sent_unanswered(
+        &mut self,
+        api: Api,
+        correlation_id: i32,
+        tag: T,
+        timeout: Duration,
+        now: Instant,
+    ) {
+        if let State::Ready(ready) = &mut self.state {
+            ready.unanswered.push_back(InFlight { api, correlation_id, deadline: now + timeout, tag });
+            ready.last_used = now;
+        }
+    }
+
+    /// The oldest of those is written.
+    pub(super) fn written(&mut self, now: Instant) -> Option<T> {
+        let State::Ready(ready) = &mut self.state else { return None };
+        ready.last_used = now;
+        ready.unanswered.pop_front().map(|written| written.tag)
     }
 
     /// The API of the oldest request without an answer.
@@ -277,11 +302,11 @@ impl<T> Connection<T> {
     fn end(&mut self, reason: &str) -> Option<Ended<T>> {
         let id = self.id()?;
         let lost = |InFlight { tag, .. }| Returned { tag, answer: Err(Lost { reason: reason.to_owned() }) };
-        let in_flight = match std::mem::replace(&mut self.state, State::Closed) {
-            State::Ready(ready) => ready.in_flight,
-            _ => VecDeque::new(),
+        let (in_flight, unanswered) = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Ready(ready) => (ready.in_flight, ready.unanswered),
+            _ => Default::default(),
         };
-        Some(Ended { id, lost: in_flight.into_iter().map(lost).collect() })
+        Some(Ended { id, lost: in_flight.into_iter().chain(unanswered).map(lost).collect() })
     }
 
     /// Why it has to be given up by now, if so.
@@ -303,7 +328,7 @@ impl<T> Connection<T> {
 
     pub(super) fn is_idle(&self, max_idle: Duration, now: Instant) -> bool {
         match &self.state {
-            State::Ready(ready) => ready.in_flight.is_empty() && ready.last_used + max_idle <= now,
+            State::Ready(ready) => ready.is_unused() && ready.last_used + max_idle <= now,
             _ => false,
         }
     }
@@ -324,7 +349,11 @@ impl<T> Connection<T> {
 impl<T> Ready<T> {
     /// Not that of the oldest: a JoinGroup may take longer than what was sent after it.
     fn first_deadline(&self) -> Option<Instant> {
-        self.in_flight.iter().map(|request| request.deadline).min()
+        self.in_flight.iter().chain(&self.unanswered).map(|request| request.deadline).min()
+    }
+
+    fn is_unused(&self) -> bool {
+        self.in_flight.is_empty() && self.unanswered.is_empty()
     }
 }
 

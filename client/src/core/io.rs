@@ -41,6 +41,11 @@ pub enum Event {
         /// The answer.
         response: Box<Response>,
     },
+    /// The oldest request on this connection that expects no answer has been written. A consumer sends none such.
+    Written {
+        /// Which.
+        connection: ConnectionId,
+    },
     /// The application wants something.
     Called {
         /// To answer it by.

@@ -12,12 +12,14 @@ pub mod lookups;
 pub mod member;
 pub mod metadata;
 pub mod partition_info;
+pub mod producer;
 pub mod subscription;
 pub mod topic_partition;
 pub mod versions;
 pub mod wall_clock;
 pub(crate) mod wire_millis;
 
+mod any_broker;
 pub(crate) mod backoff;
 mod call_id;
 mod classic_membership;

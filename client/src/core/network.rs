@@ -170,6 +170,28 @@ impl<T> Network<T> {
         self.push_request(id, api, version, correlation_id, body);
     }
 
+    /// The same for a request that the peer does not answer: its tag comes back from [`written`](Self::written).
+    pub(super) fn send_unanswered(
+        &mut self,
+        peer: Peer,
+        (api, version): (Api, i16),
+        body: RequestBody,
+        tag: T,
+        timeout: Duration,
+        now: Instant,
+    ) {
+        let correlation_id = self.next_correlation_id();
+        let Some(connection) = self.connections.get_mut(&peer) else { return };
+        let Some(id) = connection.id() else { return };
+        connection.sent_unanswered(api, correlation_id, tag, timeout, now);
+        self.push_request(id, api, version, correlation_id, body);
+    }
+
+    /// The oldest of those on a connection has been written.
+    pub(super) fn written(&mut self, id: ConnectionId, now: Instant) -> Option<T> {
+        self.find(id).and_then(|(_, connection)| connection.written(now))
+    }
+
     fn push_request(
         &mut self,
         connection: ConnectionId,

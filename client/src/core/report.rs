@@ -70,6 +70,13 @@ impl Report {
                 let mut each = answer.coordinators.iter().map(|coordinator| coordinator.error_code);
                 (Api::FindCoordinator, whole(answer.error_code).or_else(|| each.find_map(whole)))
             }
+            ResponseBody::InitProducerId(answer) => (Api::InitProducerId, whole(answer.error_code)),
+            ResponseBody::Produce(answer) => {
+                let topics = answer.responses.iter().flat_map(|topic| {
+                    topic.partition_responses.iter().map(|p| (Some(&topic.name), p.index, p.error_code))
+                });
+                (Api::Produce, first(topics))
+            }
             ResponseBody::JoinGroup(answer) => (Api::JoinGroup, whole(answer.error_code)),
             ResponseBody::SyncGroup(answer) => (Api::SyncGroup, whole(answer.error_code)),
             ResponseBody::Heartbeat(answer) => (Api::Heartbeat, whole(answer.error_code)),

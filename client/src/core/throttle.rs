@@ -26,6 +26,7 @@ pub fn hold_back(body: &ResponseBody, version: i16) -> Duration {
         ResponseBody::DescribeGroups(b) => (2, b.throttle_time_ms),
         ResponseBody::DeleteGroups(b) => (1, b.throttle_time_ms),
         ResponseBody::ConsumerGroupHeartbeat(b) => (0, b.throttle_time_ms),
+        ResponseBody::InitProducerId(b) => (1, b.throttle_time_ms),
         ResponseBody::ApiVersions(b) => (2, b.throttle_time_ms),
         _ => return Duration::ZERO,
     };

@@ -44,7 +44,11 @@ async fn converse(
             request = requests.recv() => match request {
                 Some(request) => {
                     let fault = Api::from_key(request.header.request_api_key).map(Fault::Request);
+                    let is_answered = request.expects_response();
                     broker.send(request).await.map_err(|error| (error, fault))?;
+                    if !is_answered {
+                        let _ = events.send(Event::Written { connection });
+                    }
                 }
                 None => return Ok(()),
             },

@@ -1,4 +1,4 @@
-//! The task that runs a consumer's core: it does what the core says, and tells it what happened.
+//! The task that runs a consumer's core (a producer's: `producer.rs`): it does what the core says, and tells it what happened.
 //!
 //! ```text
 //!   application          task                  connections
@@ -11,24 +11,26 @@
 
 mod calls;
 mod connection;
+mod connections;
+mod producer;
 mod socket;
 
 use std::collections::HashMap;
 use std::future::pending;
 use std::time::Instant;
 
-use milena_protocol::{Limits, Request};
+use milena_protocol::Limits;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
 
-use crate::core::connection::ConnectionId;
 use crate::core::consumer::Core;
 use crate::core::io::{Action, Answer, CallId, Command, Event, Update};
-use crate::core::metadata::Address;
 use crate::error::Error;
 use crate::trace::Trace;
 
+use connections::Connections;
+
 pub(crate) use calls::{Calls, Message, Updates, ends};
+pub(crate) use producer::{Interest, Shared, start as start_producer};
 pub(crate) use socket::{SocketSettings, connect};
 
 /// Starts the task. It ends when the consumer is closed, or some time after its [`Updates`] are dropped: the group is told
@@ -39,50 +41,21 @@ pub(crate) use socket::{SocketSettings, connect};
 pub(crate) fn start(core: Core, limits: Limits, sockets: SocketSettings, trace: Trace) -> (Calls, Updates) {
     let (message_sender, messages) = mpsc::unbounded_channel();
     let (updates, update_receiver) = mpsc::unbounded_channel();
-    let (event_sender, events) = mpsc::unbounded_channel();
-    let driver = Driver {
-        core,
-        limits,
-        sockets,
-        trace,
-        attempts: HashMap::new(),
-        updates,
-        waiting: HashMap::new(),
-        last_call: 0,
-        connections: HashMap::new(),
-        event_sender,
-    };
+    let (connections, events) = Connections::new(limits, sockets);
+    let driver = Driver { core, trace, updates, waiting: HashMap::new(), last_call: 0, connections };
     tokio::spawn(driver.run(messages, events));
     ends(message_sender, update_receiver)
 }
 
 struct Driver {
     core: Core,
-    limits: Limits,
-    sockets: SocketSettings,
     trace: Trace,
-    /// How often it was tried to connect to an address since that went well.
-    attempts: HashMap<Address, usize>,
     /// To the application. What the core has fetched ahead is bounded there.
     updates: mpsc::UnboundedSender<Update>,
     /// The calls that have no answer yet.
     waiting: HashMap<CallId, oneshot::Sender<Result<Answer, Error>>>,
     last_call: u64,
-    connections: HashMap<ConnectionId, Connection>,
-    event_sender: mpsc::UnboundedSender<Event>,
-}
-
-/// The task of a connection. It ends when this is dropped.
-struct Connection {
-    address: Address,
-    requests: mpsc::UnboundedSender<Request>,
-    task: AbortHandle,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    connections: Connections,
 }
 
 impl Driver {
@@ -110,7 +83,7 @@ impl Driver {
                     }
                 },
                 event = events.recv() => match event {
-                    Some(event) if self.is_news(&event) => event,
+                    Some(event) if self.connections.is_news(&event) => event,
                     _ => continue,
                 },
                 () = until(deadline) => continue,
@@ -126,44 +99,11 @@ impl Driver {
         Event::Called { call, command }
     }
 
-    /// Whether the event is about a connection that is still wanted.
-    fn is_news(&mut self, event: &Event) -> bool {
-        match event {
-            Event::Lost { connection, .. } => self.connections.remove(connection).is_some(),
-            Event::Connected { connection } => {
-                let connected = self.connections.get(connection);
-                connected.map(|connected| self.attempts.remove(&connected.address)).is_some()
-            }
-            Event::Received { connection, .. } => self.connections.contains_key(connection),
-            Event::Called { .. } | Event::Delivered(_) | Event::Abandoned => true,
-        }
-    }
-
-    fn open(&mut self, connection: ConnectionId, address: Address) -> Connection {
-        let attempts = self.attempts.entry(address.clone()).or_default();
-        let connecting = connect(address.clone(), *attempts, self.sockets);
-        *attempts = attempts.wrapping_add(1);
-        let (requests, request_receiver) = mpsc::unbounded_channel();
-        let events = self.event_sender.clone();
-        let task = connection::run(connection, connecting, self.limits, request_receiver, events);
-        Connection { address, requests, task: tokio::spawn(task).abort_handle() }
-    }
-
     fn act(&mut self, action: Action) {
         match action {
-            Action::Connect { connection, address } => {
-                let opened = self.open(connection, address);
-                self.connections.insert(connection, opened);
-            }
-            Action::Send { connection, request } => {
-                // Where the task has ended, its last event says so and is on its way.
-                if let Some(connection) = self.connections.get(&connection) {
-                    let _ = connection.requests.send(*request);
-                }
-            }
-            Action::Close { connection } => {
-                self.connections.remove(&connection);
-            }
+            Action::Connect { connection, address } => self.connections.open(connection, address),
+            Action::Send { connection, request } => self.connections.send(connection, *request),
+            Action::Close { connection } => self.connections.close(connection),
             // An application that has gone away, or that has given up a call, needs to know nothing.
             Action::Update(update) => {
                 self.trace.update(&update);

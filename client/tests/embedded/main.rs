@@ -4,6 +4,7 @@
 //! own, which takes a millisecond to start.
 
 mod cluster;
+mod producing;
 #[path = "../stories/mod.rs"]
 mod stories;
 mod transactions;

@@ -7,6 +7,7 @@ use super::{Batch, TimestampType};
 
 const EPOCH_AT: usize = 12;
 const MAX_TIMESTAMP_AT: usize = 35;
+const PRODUCER_AT: usize = 43;
 
 /// What a partition's leader writes into a batch of magic 2 that it appends.
 ///
@@ -65,12 +66,40 @@ impl Batch<'_> {
         }
         Some(bytes.freeze())
     }
+
+    /// A copy of the batch as another producer, epoch or sequence number: what an idempotent producer sends again after it
+    /// began a new epoch (KIP-360). `None` for a batch of magic 0 or 1, which has none of them.
+    pub fn with_producer(&self, id: i64, epoch: i16, base_sequence: i32) -> Option<Bytes> {
+        if self.magic != 2 {
+            return None;
+        }
+        let mut bytes = BytesMut::from(self.bytes());
+        bytes[PRODUCER_AT..PRODUCER_AT + 8].copy_from_slice(&id.to_be_bytes());
+        bytes[PRODUCER_AT + 8..PRODUCER_AT + 10].copy_from_slice(&epoch.to_be_bytes());
+        bytes[PRODUCER_AT + 10..PRODUCER_AT + 14].copy_from_slice(&base_sequence.to_be_bytes());
+        let crc = crc32c::crc32c(&bytes[CHECKED_FROM..]);
+        bytes[CRC_AT..CHECKED_FROM].copy_from_slice(&crc.to_be_bytes());
+        Some(bytes.freeze())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::records::{BatchBuilder, Batches, Compression, LegacyBuilder};
+
+    #[test]
+    fn another_producer_leaves_the_rest_as_it_is() {
+        let build = |id, epoch, sequence| {
+            let mut builder = BatchBuilder::new();
+            builder.set_producer(id, epoch, sequence);
+            builder.append(1000, Some(b"k"), Some(b"v"), &[]).unwrap();
+            builder.build()
+        };
+        let before = build(5, 6, 7);
+        let batch = Batches::new(&before).next().unwrap().unwrap();
+        assert_eq!(batch.with_producer(1 << 40, 8, 0).unwrap(), build(1 << 40, 8, 0));
+    }
 
     #[test]
     fn a_new_timestamp_takes_a_new_checksum() {

@@ -8,6 +8,7 @@ use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody, Str};
 
 use super::{Core, Tag};
 use crate::Error;
+use crate::core::any_broker::{any_broker, close_bootstrap, rebootstrap};
 use crate::core::assignors::{ClusterTopics, PartitionInfo};
 use crate::core::connection::Lost;
 use crate::core::fetching::{ConnectionLost, FetchToken, Outgoing};
@@ -121,9 +122,7 @@ impl Core {
 
     /// Brokers are known by now, so these connections have done their work.
     pub(super) fn close_bootstrap(&mut self) {
-        let is_done = |peer: &Peer| matches!(peer, Peer::Bootstrap(_)) && self.network.in_flight(*peer) == 0;
-        let done: Vec<Peer> = self.network.peers().filter(is_done).collect();
-        done.into_iter().for_each(|peer| self.network.close(peer));
+        close_bootstrap(&mut self.network);
     }
 
     /// For the leader of the group: the topics to share out, and what of them is worth a rebalance when it changes.
@@ -139,56 +138,27 @@ impl Core {
     /// The broker that has the least to do, to ask it what any broker can answer. `None` while there is no connection;
     /// one is on its way then, as far as back-off allows.
     pub(super) fn any_broker(&mut self, now: Instant) -> Option<(Peer, Versions)> {
-        let candidates = self.candidates();
-        let usable = candidates.iter().filter_map(|(peer, _)| {
-            Some((self.network.in_flight(*peer), *peer, self.network.usable(*peer, now)?))
-        });
-        if let Some((_, peer, versions)) = usable.min_by_key(|(in_flight, ..)| *in_flight) {
-            return Some((peer, versions.clone()));
+        let found = any_broker(&mut self.network, &mut self.metadata, &mut self.rng, now);
+        if found.unreached {
+            self.unreached_since.get_or_insert(now);
         }
-        if candidates.iter().any(|(peer, _)| self.network.is_open(*peer)) {
-            return None;
+        if found.rebootstrapped {
+            self.report(Report::Rebootstrapping);
         }
-        self.unreached_since.get_or_insert(now);
-        let has_failed = |(peer, _): &(Peer, Address)| self.network.has_failed(*peer);
-        let are_nodes = self.metadata.brokers().next().is_some();
-        // KIP-899: those that were known may all have been replaced.
-        if are_nodes && candidates.iter().all(has_failed) && self.rebootstrap(now) {
-            return self.any_broker(now);
-        }
-        let first = self.rng.below(candidates.len());
-        let mut in_turn = candidates.iter().cycle().skip(first).take(candidates.len());
-        let (peer, address) = in_turn.find(|(peer, _)| !self.network.is_backing_off(*peer, now))?;
-        self.network.open(*peer, address, now);
-        None
+        found.usable
     }
 
     /// Begins with the bootstrap servers again, where that is allowed.
-    fn rebootstrap(&mut self, now: Instant) -> bool {
-        let nodes: Vec<i32> = self.metadata.brokers().map(|broker| broker.node_id).collect();
-        let begins = self.metadata.rebootstrap(now);
-        if begins {
-            nodes.into_iter().for_each(|node| self.network.forget(Peer::Node(node)));
+    fn rebootstrap(&mut self, now: Instant) {
+        if rebootstrap(&mut self.network, &mut self.metadata, now) {
             self.report(Report::Rebootstrapping);
         }
-        begins
     }
 
     /// Whether a broker could be asked for the coordinator now.
     pub(super) fn is_any_broker_usable(&self, now: Instant) -> bool {
         let mut peers = self.network.peers().filter(|peer| *peer != Peer::Coordinator);
         peers.any(|peer| self.network.usable(peer, now).is_some())
-    }
-
-    fn candidates(&self) -> Vec<(Peer, Address)> {
-        let nodes =
-            self.metadata.brokers().map(|broker| (Peer::Node(broker.node_id), broker.address.clone()));
-        let nodes: Vec<_> = nodes.collect();
-        if !nodes.is_empty() {
-            return nodes;
-        }
-        let bootstrap = self.metadata.bootstrap().iter().enumerate();
-        bootstrap.map(|(i, address)| (Peer::Bootstrap(i), address.clone())).collect()
     }
 
     /// Lets the fetch side send what it wants to.

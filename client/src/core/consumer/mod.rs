@@ -199,6 +199,7 @@ impl Core {
                 self.network.lost(connection, reason, fault, now);
             }
             Event::Received { connection, response } => self.network.received(connection, *response, now),
+            Event::Written { connection } => drop(self.network.written(connection, now)),
             Event::Called { call, command } => self.called(call, command, now),
             Event::Delivered(delivered) => {
                 self.fetching.delivered(&delivered, now);

@@ -1,0 +1,105 @@
+//! The id under which brokers count what an idempotent producer sends (KIP-98), and its epoch (KIP-360).
+//!
+//! ```text
+//!             due                     answered
+//!   Unknown -------> Asking ---------------------> Known --+ bump: the next epoch, without asking
+//!      ^               |  \  refused for good        |  ^__|
+//!      +--- failed ----+   +-----------------> Refused
+//!      +--- no epoch left ---------------------------+
+//! ```
+
+use std::time::Instant;
+
+use milena_protocol::messages::InitProducerIdRequest;
+use milena_protocol::messages::InitProducerIdResponse;
+
+use crate::Error;
+use crate::core::backoff::Backoff;
+use crate::core::rng::Rng;
+
+/// What sequence numbers count under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ProducerIds {
+    pub(super) id: i64,
+    pub(super) epoch: i16,
+}
+
+#[derive(Debug)]
+enum State {
+    Unknown { not_before: Option<Instant> },
+    Asking,
+    Known(ProducerIds),
+    Refused(Error),
+}
+
+#[derive(Debug)]
+pub(super) struct ProducerId {
+    state: State,
+    backoff: Backoff,
+}
+
+impl ProducerId {
+    pub(super) fn new(backoff: Backoff) -> Self {
+        ProducerId { state: State::Unknown { not_before: None }, backoff }
+    }
+
+    pub(super) fn known(&self) -> Option<ProducerIds> {
+        if let State::Known(ids) = self.state { Some(ids) } else { None }
+    }
+
+    /// Why there will never be one.
+    pub(super) fn refused(&self) -> Option<&Error> {
+        if let State::Refused(error) = &self.state { Some(error) } else { None }
+    }
+
+    /// When to ask; `None` while that is under way or done.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        if let State::Unknown { not_before } = self.state { Some(not_before.unwrap_or(now)) } else { None }
+    }
+
+    pub(super) fn request(&mut self) -> InitProducerIdRequest {
+        self.state = State::Asking;
+        let mut request = InitProducerIdRequest::default();
+        request.transactional_id = None;
+        request.transaction_timeout_ms = i32::MAX;
+        (request.producer_id, request.producer_epoch) = (-1, -1);
+        request
+    }
+
+    pub(super) fn answered(&mut self, answer: &InitProducerIdResponse, rng: &mut Rng, now: Instant) {
+        let code = answer.error_code;
+        if code.is_none() {
+            self.backoff.succeed();
+            self.state = State::Known(ProducerIds { id: answer.producer_id, epoch: answer.producer_epoch });
+        } else if code.is_retriable() {
+            self.failed(rng, now);
+        } else {
+            self.refuse(Error::Broker { doing: "asking for a producer id", code });
+        }
+    }
+
+    /// No answer came.
+    pub(super) fn failed(&mut self, rng: &mut Rng, now: Instant) {
+        self.state = State::Unknown { not_before: Some(now + self.backoff.fail(rng)) };
+    }
+
+    pub(super) fn refuse(&mut self, error: Error) {
+        self.state = State::Refused(error);
+    }
+
+    /// Begins a new epoch, or asks for another id where there is none left. `None` while it is not known.
+    pub(super) fn bump(&mut self) -> Option<ProducerIds> {
+        let State::Known(ids) = &mut self.state else { return None };
+        match ids.epoch.checked_add(1) {
+            // The broker takes the last one for itself.
+            Some(epoch) if epoch < i16::MAX => {
+                ids.epoch = epoch;
+                Some(*ids)
+            }
+            _ => {
+                self.state = State::Unknown { not_before: None };
+                None
+            }
+        }
+    }
+}

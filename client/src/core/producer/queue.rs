@@ -1,0 +1,104 @@
+//! The batches of one partition, in the order in which its log is to have them. A batch stays in its place until it is settled.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::batch::{Batch, State};
+use super::producer_id::ProducerIds;
+use super::sequences::Sequences;
+use super::settings::ProducerSettings;
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) batches: VecDeque<Batch>,
+    pub(super) sequences: Sequences,
+}
+
+/// How batches may be sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    /// By sequence number, many at a time.
+    Numbered(ProducerIds),
+    /// One after the other.
+    Single,
+    /// Many at a time, and no care taken.
+    Any,
+}
+
+impl Queue {
+    /// The batch that is to be sent next, if one can be: full or not.
+    pub(super) fn next_to_send(&self, order: Order, now: Instant) -> Option<usize> {
+        let index = self.batches.iter().position(|batch| !batch.is_in_flight())?;
+        let batch = &self.batches[index];
+        if matches!(batch.state, State::BackingOff(until) if until > now) {
+            return None;
+        }
+        let is_allowed = match order {
+            Order::Any => true,
+            Order::Single => index == 0,
+            Order::Numbered(_) if self.sequences.bump => false,
+            // What is sent again goes alone: those before it may have to be sent again too.
+            Order::Numbered(_) if batch.sequence.is_some() => index == 0,
+            Order::Numbered(ids) => {
+                let is_current = self.sequences.ids == Some(ids) || !self.has_numbered();
+                is_current && self.sequences.unresolved.is_none()
+            }
+        };
+        is_allowed.then_some(index)
+    }
+
+    /// Whether it has waited for more records long enough; `all`: none are waited for.
+    pub(super) fn is_ready(
+        &self,
+        index: usize,
+        settings: &ProducerSettings,
+        all: bool,
+        now: Instant,
+    ) -> bool {
+        let batch = &self.batches[index];
+        let is_last = index + 1 == self.batches.len();
+        let is_over = batch.created + settings.linger <= now;
+        !batch.is_open() || all || !is_last || batch.is_full() || is_over
+    }
+
+    /// Whether batches have numbers, be they in flight or to be sent again.
+    pub(super) fn has_numbered(&self) -> bool {
+        self.batches.iter().any(|batch| batch.sequence.is_some())
+    }
+
+    pub(super) fn has_in_flight(&self) -> bool {
+        self.batches.iter().any(Batch::is_in_flight)
+    }
+
+    /// Numbers all batches that have numbers anew, from 0.
+    pub(super) fn renumber(&mut self, ids: ProducerIds) {
+        self.sequences.begin(ids);
+        for batch in self.batches.iter_mut().filter(|batch| batch.sequence.is_some()) {
+            let sequence = self.sequences.take(batch.records.len());
+            batch.number_from(ids, sequence);
+        }
+    }
+
+    pub(super) fn find(&self, number: u64) -> Option<usize> {
+        self.batches.iter().position(|batch| batch.number == number)
+    }
+
+    /// Whether records have waited here for longer than that without being sent.
+    pub(super) fn is_stuck(&self, longest: Duration, now: Instant) -> bool {
+        let first = self.batches.iter().find(|batch| !batch.is_in_flight());
+        first.is_some_and(|batch| batch.created + longest < now)
+    }
+
+    /// When something about it is due by time alone.
+    pub(super) fn deadline(&self, settings: &ProducerSettings, now: Instant) -> Option<Instant> {
+        let first = self.batches.front()?;
+        let waiting =
+            self.batches.iter().find(|batch| !batch.is_in_flight()).and_then(|batch| match batch.state {
+                State::BackingOff(until) => Some(until),
+                State::Open => Some(batch.created + settings.linger),
+                _ => None,
+            });
+        let expires = first.created + settings.delivery_timeout;
+        waiting.into_iter().chain([expires]).filter(|deadline| *deadline > now).min()
+    }
+}
