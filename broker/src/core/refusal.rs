@@ -18,10 +18,8 @@ pub(crate) fn refusal(request: &RequestBody, version: i16, code: ErrorCode) -> O
             let mut response = JoinGroupResponse::default();
             (response.error_code, response.generation_id) = (code, -1);
             response.member_id = request.member_id.clone();
-            if version < 7 {
-                // The name of the protocol cannot be null yet.
-                response.protocol_name = Some(Str::default());
-            }
+            // Before version 7 it cannot be null.
+            response.protocol_name = (version < 7).then(Str::default);
             response.into()
         }
         RequestBody::Heartbeat(_) => with_code(HeartbeatResponse::default(), |r| &mut r.error_code, code),

@@ -318,7 +318,9 @@ fn failed(code: &ErrorCode) -> PartitionData {
     let mut data = PartitionData::default();
     data.error_code = *code;
     data.high_watermark = -1;
-    data.aborted_transactions = None;
+    // Kafka looks for the partition before it reads, and for that has an answer of its own.
+    let not_found = [ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, ErrorCode::UNKNOWN_TOPIC_ID].contains(code);
+    data.aborted_transactions = not_found.then(Vec::new);
     // T27: librdkafka cannot read null.
     data.records = Some(bytes::Bytes::new());
     data

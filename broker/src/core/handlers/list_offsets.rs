@@ -45,7 +45,14 @@ pub(super) fn handle(
         let mut results = ListOffsetsTopicResponse::default();
         results.name = topic.name.clone();
         for partition in &topic.partitions {
-            let is_twice = seen[&(&*topic.name, partition.partition_index)] > 1;
+            let count = seen.get_mut(&(&*topic.name, partition.partition_index)).expect("it was counted");
+            let is_twice = *count > 1;
+            if *count == 0 {
+                continue;
+            } else if is_twice {
+                // One answer for all.
+                *count = 0;
+            }
             let found = match is_twice {
                 true => Err(ErrorCode::INVALID_REQUEST),
                 false => find(cluster, context, request, &topic.name, partition),

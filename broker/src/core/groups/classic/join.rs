@@ -218,6 +218,7 @@ pub(in crate::core::groups) fn answer_join_now(
 
 pub(super) fn refusal(member_id: &str, error: ErrorCode) -> JoinGroupResponse {
     let mut response = JoinGroupResponse::default();
+    response.protocol_name = None;
     response.member_id = Str::from(member_id);
     response.error_code = error;
     response

@@ -81,7 +81,9 @@ impl Groups {
                 (answer.partition_index, answer.error_code) = (partition.partition_index, error);
                 outcome.partitions.push(answer);
             }
-            response.topics.push(outcome);
+            if !outcome.partitions.is_empty() {
+                response.topics.push(outcome);
+            }
         }
         let asks_group =
             exists_somewhere(response.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code));
@@ -147,7 +149,9 @@ impl Groups {
                 (answer.partition_index, answer.error_code) = (partition.partition_index, error);
                 outcome.partitions.push(answer);
             }
-            response.topics.push(outcome);
+            if !outcome.partitions.is_empty() {
+                response.topics.push(outcome);
+            }
         }
         let asks_group =
             exists_somewhere(response.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code));
