@@ -11,10 +11,17 @@ mod observed;
 mod records;
 mod side;
 
+mod admin;
+mod commits;
 mod configs;
+mod fetch;
+mod groups;
 mod idempotence;
+mod leaving;
 mod metadata;
+mod offsets;
 mod produce;
+mod sessions;
 mod topics;
 mod versions;
 

@@ -56,7 +56,8 @@ pub fn embedded() -> &'static [String] {
         let settings = SETTINGS.iter().chain(LAUNCHER);
         let builder = settings.fold(Broker::builder(), |builder, (name, value)| builder.setting(name, value));
         let broker = builder.start_blocking().unwrap();
-        let addresses = broker.addresses().iter().map(ToString::to_string).collect();
+        let addresses: Vec<String> = broker.addresses().iter().map(ToString::to_string).collect();
+        warm_up(&addresses);
         (broker, addresses)
     });
     addresses
