@@ -9,7 +9,13 @@ use crate::same_on_both;
 use crate::side::Side;
 
 /// A commit for some partitions of a topic: number, offset, metadata.
-pub fn commit(group: &str, generation: i32, member: &str, topic: &str, offsets: &[(i32, i64, &str)]) -> Value {
+pub fn commit(
+    group: &str,
+    generation: i32,
+    member: &str,
+    topic: &str,
+    offsets: &[(i32, i64, &str)],
+) -> Value {
     let partitions: Vec<Value> = offsets
         .iter()
         .map(|(n, offset, text)| {
@@ -92,7 +98,8 @@ fn t6_nothing_committed_is_no_error() {
         let unknown = json!([{ "topicId": "AAAAAAAAAAAAAAAAAAAABQ", "partitionIndexes": [0] }]);
         let asked = json!({ "groups": [{ "groupId": group, "topics": unknown }] });
         connection.ask(Api::OffsetFetch, 10, asked);
-        let groups = json!([{ "groupId": group, "topics": null }, { "groupId": side.name("h"), "topics": [] }]);
+        let groups =
+            json!([{ "groupId": group, "topics": null }, { "groupId": side.name("h"), "topics": [] }]);
         connection.ask(Api::OffsetFetch, 8, json!({ "groups": groups, "requireStable": true }));
         connection.ask(Api::OffsetFetch, 8, json!({ "groups": [] }));
     });
@@ -110,7 +117,11 @@ fn what_cannot_be_committed() {
         connection.ask(Api::OffsetCommit, 9, commit("", -1, "", &topic, &[(0, 1, "")]));
         connection.ask(Api::OffsetCommit, 9, commit(&group, -1, "", &topic, &[(0, -5, "")]));
         connection.ask(Api::OffsetCommit, 9, commit(&group, -1, "", &topic, &[]));
-        connection.ask(Api::OffsetCommit, 9, json!({ "groupId": group, "generationIdOrMemberEpoch": -1, "topics": [] }));
+        connection.ask(
+            Api::OffsetCommit,
+            9,
+            json!({ "groupId": group, "generationIdOrMemberEpoch": -1, "topics": [] }),
+        );
         let unknown = json!({ "topicId": "AAAAAAAAAAAAAAAAAAAABQ", "partitions": [{ "partitionIndex": 0, "committedOffset": 1 }] });
         let asked = json!({ "groupId": group, "generationIdOrMemberEpoch": -1, "topics": [unknown] });
         connection.ask(Api::OffsetCommit, 10, asked);
@@ -135,7 +146,9 @@ fn t7_commits_of_members_are_checked() {
         connection.ask(Api::OffsetCommit, 9, commit(&group, 1, "nobody", &topic, &[(0, 1, "")]));
         connection.ask(Api::OffsetCommit, 9, commit(&group, -1, "nobody", &topic, &[(0, 1, "")]));
         let member = stable(side, &mut connection, &group);
-        for (generation, id) in [(1, member.as_str()), (0, &member), (2, &member), (1, "nobody"), (1, ""), (-1, "")] {
+        for (generation, id) in
+            [(1, member.as_str()), (0, &member), (2, &member), (1, "nobody"), (1, ""), (-1, "")]
+        {
             side.note(format!("generation {generation}, a member: {}", id == member));
             connection.ask(Api::OffsetCommit, 9, commit(&group, generation, id, &topic, &[(0, 10, "")]));
         }

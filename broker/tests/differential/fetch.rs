@@ -93,7 +93,9 @@ fn t21_at_least_one_batch_comes_however_large() {
         produce(&mut connection, &topic, batch(&[&large]));
         produce(&mut connection, &topic, batch(&["y"]));
         let size = builder(&["a"], Compression::None).build().len();
-        for (offset, bytes) in [(0, 1), (0, 0), (0, size), (0, size + 1), (0, 2 * size), (6, 1), (6, 5000), (7, 10)] {
+        for (offset, bytes) in
+            [(0, 1), (0, 0), (0, size), (0, size + 1), (0, 2 * size), (6, 1), (6, 5000), (7, 10)]
+        {
             side.note(format!("{bytes} bytes of the partition, from {offset}"));
             let asked = request(&topic, json!({ "fetchOffset": offset, "partitionMaxBytes": bytes }));
             connection.ask(Api::Fetch, 12, asked);
@@ -180,7 +182,9 @@ fn what_there_is_not_cannot_be_read() {
             connection.ask(Api::Fetch, 12, request(&name, json!({ "partition": partition })));
         }
         let id = side.topic_id(&topic);
-        for (id, partition) in [(id, 5), ("AAAAAAAAAAAAAAAAAAAABQ".into(), 0), ("AAAAAAAAAAAAAAAAAAAAAA".into(), 0)] {
+        for (id, partition) in
+            [(id, 5), ("AAAAAAAAAAAAAAAAAAAABQ".into(), 0), ("AAAAAAAAAAAAAAAAAAAAAA".into(), 0)]
+        {
             let mut asked = request(&topic, json!({ "partition": partition }));
             asked["topics"][0] = json!({ "topicId": id, "partitions": asked["topics"][0]["partitions"] });
             connection.ask(Api::Fetch, 13, asked);

@@ -87,7 +87,8 @@ fn t9_joining_is_two_phased_from_version_4_on() {
                 answer = connection.ask(Api::JoinGroup, version, join(&group, &member, json!({})));
                 side.note(format!("the same member: {}", answer["memberId"] == member));
             }
-            let (generation, member) = (answer["generationId"].as_i64().unwrap() as i32, text(&answer, "memberId"));
+            let (generation, member) =
+                (answer["generationId"].as_i64().unwrap() as i32, text(&answer, "memberId"));
             let mut asked = sync(&group, generation, member, &[(member, "all")]);
             asked.as_object_mut().unwrap().retain(|name, _| !name.starts_with("protocol"));
             connection.ask(Api::SyncGroup, 3, asked);
@@ -172,7 +173,9 @@ fn generations_and_members_are_checked() {
     same_on_both(|side| {
         let (group, mut connection) = (side.name("g"), side.connect());
         let member = stable(side, &mut connection, &group);
-        for (generation, id) in [(1, member.as_str()), (0, &member), (2, &member), (-1, &member), (1, "nobody"), (1, "")] {
+        for (generation, id) in
+            [(1, member.as_str()), (0, &member), (2, &member), (-1, &member), (1, "nobody"), (1, "")]
+        {
             connection.ask(Api::Heartbeat, 4, heartbeat(&group, generation, id));
             connection.ask(Api::SyncGroup, 5, sync(&group, generation, id, &[]));
         }
@@ -212,8 +215,10 @@ fn the_protocol_that_most_want_is_chosen() {
         let group = side.name("g");
         let (mut a, mut b) = (side.connect(), side.connect());
         let wants = |names: &[&str]| {
-            let protocols: Vec<Value> =
-                names.iter().map(|name| json!({ "name": name, "metadata": base64(name.as_bytes()) })).collect();
+            let protocols: Vec<Value> = names
+                .iter()
+                .map(|name| json!({ "name": name, "metadata": base64(name.as_bytes()) }))
+                .collect();
             json!({ "protocols": protocols })
         };
         let first = enter(&mut a, &group, wants(&["x", "y", "z"]));
@@ -269,8 +274,8 @@ fn a_group_has_only_so_many_members() {
         let mut connections: Vec<_> = (0..6).map(|_| side.connect()).collect();
         let first = enter(&mut connections[0], &group, json!({}));
         connections[0].receive();
-        for n in 1..5 {
-            enter(&mut connections[n], &group, json!({}));
+        for (n, connection) in connections.iter_mut().enumerate().take(5).skip(1) {
+            enter(connection, &group, json!({}));
             wait_for_members(side, &group, n + 1);
         }
         connections[0].send(Api::JoinGroup, 9, join(&group, &first, json!({})));

@@ -153,7 +153,9 @@ fn t12_static_members_leave_by_the_name_of_their_instance() {
         let first = a.ask(Api::JoinGroup, 9, join(&group, "", json!({ "groupInstanceId": "one" })));
         let member = text(&first, "memberId").to_owned();
         a.ask(Api::SyncGroup, 5, sync(&group, 1, &member, &[(&member, "all")]));
-        let by = |id: &str, instance: Value| leave(&group, json!([{ "memberId": id, "groupInstanceId": instance }]));
+        let by = |id: &str, instance: Value| {
+            leave(&group, json!([{ "memberId": id, "groupInstanceId": instance }]))
+        };
         a.ask(Api::LeaveGroup, 5, by("", json!("other")));
         a.ask(Api::LeaveGroup, 5, by("nobody", json!("one")));
         a.ask(Api::LeaveGroup, 5, by("", Value::Null));

@@ -113,7 +113,8 @@ fn t18_the_end_of_an_epoch() {
         for version in [2, 3, 4] {
             for (epoch, current) in [(0, -1), (0, 0), (0, 5), (1, -1), (-1, -1), (7, 0)] {
                 side.note(format!("epoch {epoch}, current {current}"));
-                let partition = json!({ "partition": 0, "leaderEpoch": epoch, "currentLeaderEpoch": current });
+                let partition =
+                    json!({ "partition": 0, "leaderEpoch": epoch, "currentLeaderEpoch": current });
                 let asked = json!({ "topics": [{ "topic": topic, "partitions": [partition] }] });
                 connection.ask(Api::OffsetForLeaderEpoch, version, asked);
             }

@@ -29,7 +29,10 @@ fn request(session: &Value, epoch: i32, topic: &str, partitions: Vec<Value>, for
 
 fn produce(connection: &mut Connection<'_>, topic: &str, partition: i32, value: &str) {
     let asked = produce_request(topic, partition, -1, batch(&[value]).into());
-    assert_eq!(connection.ask_quietly(Api::Produce, 9, asked)["responses"][0]["partitionResponses"][0]["errorCode"], 0);
+    assert_eq!(
+        connection.ask_quietly(Api::Produce, 9, asked)["responses"][0]["partitionResponses"][0]["errorCode"],
+        0
+    );
 }
 
 #[test]
