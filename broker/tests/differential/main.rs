@@ -23,6 +23,7 @@ mod offsets;
 mod produce;
 mod sessions;
 mod topics;
+mod transactions;
 mod versions;
 
 use std::panic::resume_unwind;

@@ -161,7 +161,13 @@ fn append(
     let in_sync = known.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?.isr.len();
     let batch = only_batch(partition.records.as_ref(), context.version)?;
     if let Some(code) = verdicts.get(&(name.clone(), partition.index)) {
-        return Err((*code).into());
+        // As in Kafka only these come with words.
+        return Err(match *code {
+            code @ (ErrorCode::INVALID_TXN_STATE | ErrorCode::NOT_ENOUGH_REPLICAS) => {
+                AppendError::new(code, "the partition is not known to be in the transaction")
+            }
+            code => code.into(),
+        });
     }
     if !(-1..=1).contains(&request.acks) {
         return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());

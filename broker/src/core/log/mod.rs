@@ -249,8 +249,7 @@ impl Log {
         let first = &mut self.segments[0];
         let gone = first.position(start_offset);
         if gone > 0 {
-            let left = first.batches.split_off(gone);
-            first.replace(left);
+            first.trim(gone);
         }
         self.epochs.truncate_start(start_offset);
         self.aborted.retain(|aborted| aborted.last_offset >= start_offset);

@@ -33,6 +33,8 @@ pub(crate) struct Segment {
     created_ms: i64,
     /// The highest timestamp in it; -1 for none.
     pub largest_timestamp: i64,
+    /// The timestamp of the first batch that was put into it, whether it is still there or not; -1 for none.
+    first_timestamp: i64,
 }
 
 impl Segment {
@@ -44,11 +46,15 @@ impl Segment {
             size_bytes: 0,
             created_ms: wall_ms,
             largest_timestamp: -1,
+            first_timestamp: -1,
         }
     }
 
     /// Appends a batch.
     pub fn push(&mut self, batch: Stored) {
+        if self.batches.is_empty() && self.first_timestamp < 0 {
+            self.first_timestamp = batch.header.max_timestamp;
+        }
         self.size_bytes += batch.bytes.len();
         self.largest_timestamp = self.largest_timestamp.max(batch.header.max_timestamp);
         self.batches.push(batch);
@@ -56,9 +62,16 @@ impl Segment {
 
     /// Puts other batches in the place of those it has.
     pub fn replace(&mut self, batches: Vec<Stored>) {
-        (self.size_bytes, self.largest_timestamp) = (0, -1);
+        (self.size_bytes, self.largest_timestamp, self.first_timestamp) = (0, -1, -1);
         self.batches.clear();
         batches.into_iter().for_each(|batch| self.push(batch));
+    }
+
+    /// Removes as many batches from its beginning.
+    pub fn trim(&mut self, count: usize) {
+        let (left, first_timestamp) = (self.batches.split_off(count), self.first_timestamp);
+        self.replace(left);
+        self.first_timestamp = first_timestamp;
     }
 
     /// Where the first batch is that ends at `offset` or behind it.
@@ -72,7 +85,7 @@ impl Segment {
             return false;
         }
         // From the first record's timestamp on, so that a segment holds the same whenever it is written.
-        let waited = match self.batches[0].header.max_timestamp {
+        let waited = match self.first_timestamp {
             -1 => wall_ms.saturating_sub(self.created_ms),
             first => next.header.max_timestamp.saturating_sub(first),
         };

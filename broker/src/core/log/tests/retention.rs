@@ -76,3 +76,16 @@ fn an_open_transaction_whose_records_are_gone_holds_nobody_up() {
     f.marker(1, ControlKind::Abort);
     assert_eq!(f.log.last_stable_offset(), 5);
 }
+
+#[test]
+fn a_segment_counts_its_time_from_its_first_batch_though_that_is_gone() {
+    let mut f = Fixture::new(&[("segment.ms", "1000")]);
+    for first_ms in [NOW, NOW - 5000] {
+        f.append(&values_at(1, first_ms).build()).unwrap();
+    }
+    f.log.trim(1);
+    f.append(&values_at(1, NOW).build()).unwrap();
+    assert_eq!(f.log.segments.len(), 1);
+    f.append(&values_at(1, NOW + 1001).build()).unwrap();
+    assert_eq!(f.log.segments.len(), 2);
+}
