@@ -5,6 +5,7 @@
 
 mod cluster;
 mod producing;
+mod steering;
 #[path = "../stories/mod.rs"]
 mod stories;
 mod transactions;
