@@ -55,7 +55,7 @@ pub(crate) fn folder(version: Version) -> Result<PathBuf, Error> {
 }
 
 /// Cargo's target folder, of this workspace unless the environment names another.
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),

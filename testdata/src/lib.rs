@@ -16,6 +16,7 @@
 
 mod broker;
 mod error;
+pub mod foreign;
 mod jars;
 mod kafka;
 mod ports;

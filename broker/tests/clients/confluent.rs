@@ -1,0 +1,9 @@
+//! confluent-kafka, which is librdkafka with Python around it.
+
+use crate::common::{broker, python};
+
+#[test]
+fn librdkafka_finds_a_kafka() {
+    let broker = broker();
+    python(&broker, "confluent.py", &["records", "group", "next generation", "admin", "transactions"]);
+}
