@@ -231,6 +231,7 @@ impl Core {
                 }
             }
             Outcome::Close => {
+                self.faults.given_up(ticket);
                 if let Some((connection, _)) = self.requests.done(ticket) {
                     self.close(connection);
                 }

@@ -132,10 +132,13 @@ impl Requests {
     pub fn next(&mut self, id: ConnectionId, now: Instant) -> Option<(Ticket, Box<Request>, &Connection)> {
         let connection = self.connections.get_mut(&id)?;
         let is_muted = connection.muted_until.is_some_and(|until| now < until);
-        if connection.under_way.is_some() || is_muted || self.frozen.contains(&connection.node_id) {
+        if connection.under_way.is_some() || is_muted {
             return None;
         }
         connection.muted_until = None;
+        if self.frozen.contains(&connection.node_id) {
+            return None;
+        }
         let request = connection.waiting.pop_front()?;
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;

@@ -73,6 +73,21 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_was_held_back_is_so_no_longer_when_its_broker_goes_on() {
+        let mut sim = Sim::new(&[("producer_byte_rate", "100")]);
+        sim.topic("t", 1, &[]);
+        let connection = sim.connect(1);
+        let produced = sim.ask(connection, 9, produce_request("t", 0, batch(&[&"x".repeat(1_500)]), -1));
+        assert!(produced.throttle_time_ms > 0);
+        sim.send(connection, 3, ApiVersionsRequest::default());
+        steer(&mut sim, Steer::FreezeBroker { node_id: 1 }).unwrap();
+        sim.pass(100_000);
+        assert_eq!(sim.answer::<ApiVersionsResponse>(connection), None);
+        steer(&mut sim, Steer::ThawBroker { node_id: 1 }).unwrap();
+        assert!(sim.answer::<ApiVersionsResponse>(connection).is_some());
+    }
+
+    #[test]
     fn a_broker_that_is_stopped_is_not_frozen_when_it_comes_back() {
         let mut sim = Sim::new(&[]);
         steer(&mut sim, Steer::FreezeBroker { node_id: 1 }).unwrap();
