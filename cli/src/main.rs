@@ -7,12 +7,15 @@ mod apis;
 mod broker;
 mod brokers;
 mod consume;
+mod demo;
 mod failure;
 mod groups;
 mod interrupt;
 mod lag;
 mod message;
+mod rates;
 mod records;
+mod screen;
 mod table;
 mod time;
 
@@ -33,6 +36,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show a cluster, a writer and a group of readers at work; needs nothing else
+    Demo(demo::Args),
     /// Print the records of topics
     Consume(consume::Args),
     /// List and describe groups, set their offsets
@@ -54,6 +59,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Demo(args) => demo::run(args),
         Command::Consume(args) => consume::run(args),
         Command::Groups(command) => groups::run(command),
         Command::Lag(args) => lag::run(args),

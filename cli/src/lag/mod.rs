@@ -1,21 +1,24 @@
 //! `milena lag`: how far a group is behind in each partition, once or as a table that stays up to date.
 
-mod rates;
 pub mod sample;
 mod view;
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use console::Term;
 use jiff::Timestamp;
-use milena_client::Admin;
+use milena_client::{Admin, TopicPartition};
+use serde_json::Value;
 
 use crate::brokers::BrokerArgs;
 use crate::failure::Failure;
 use crate::interrupt::stop_signal;
-use rates::Rates;
+use crate::rates::Rates;
+use crate::screen::Screen;
 use sample::Sample;
+
+/// Commits come every few seconds (`auto.commit.interval.ms`); between two of them, nothing seems to happen.
+const WINDOW: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -58,14 +61,14 @@ async fn once(args: &Args, admin: &mut Admin) -> Result<(), Failure> {
     if args.json {
         sample.json().try_for_each(|partition| writeln!(out, "{partition}"))?;
     } else {
-        view::lines(&sample, None, None).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        view::lines(&sample, None).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
     Ok(out.flush()?)
 }
 
 async fn watch(args: &Args, admin: &mut Admin) -> Result<(), Failure> {
-    let mut screen = Screen { terminal: Term::buffered_stdout(), table: Vec::new(), drawn: 0 };
-    let (mut rates, mut is_first) = (Rates::default(), true);
+    let mut watched = Watched { screen: Screen::new(), table: Vec::new() };
+    let (mut rates, mut is_first) = (Rates::over(WINDOW), true);
     let mut ticks = tokio::time::interval(Duration::from_secs(args.interval));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let stop = stop_signal();
@@ -80,11 +83,11 @@ async fn watch(args: &Args, admin: &mut Admin) -> Result<(), Failure> {
         };
         match sample {
             Ok(sample) => {
-                rates.note(&sample, Instant::now());
-                screen.show(args, &sample, &rates)?;
+                rates.note(sample.committed(), Instant::now());
+                watched.show(args, &sample, &rates)?;
             }
             // What may pass is told, and looked at again; but not before it has worked once.
-            Err(error) if error.is_retriable() && !is_first => screen.trouble(&error.to_string())?,
+            Err(error) if error.is_retriable() && !is_first => watched.trouble(&error.to_string())?,
             Err(error) => return Err(Failure::of_group(&args.group, error)),
         }
         is_first = false;
@@ -92,48 +95,39 @@ async fn watch(args: &Args, admin: &mut Admin) -> Result<(), Failure> {
 }
 
 /// Where samples are shown: a terminal, on which each takes the place of the one before, or a stream of lines.
-struct Screen {
-    terminal: Term,
+struct Watched {
+    screen: Screen,
     /// The last sample.
     table: Vec<String>,
-    /// How many lines stand on the terminal.
-    drawn: usize,
 }
 
-impl Screen {
-    fn show(&mut self, args: &Args, sample: &Sample, rates: &Rates) -> io::Result<()> {
+impl Watched {
+    fn show(&mut self, args: &Args, sample: &Sample, rates: &Rates<TopicPartition>) -> io::Result<()> {
         if args.json {
-            for mut partition in sample.json() {
-                partition["time"] = now().into();
-                self.terminal.write_line(&partition.to_string())?;
-            }
-        } else if self.terminal.is_term() {
-            self.table = view::lines(sample, Some(rates), Some(self.terminal.size()));
-            self.draw(None)?;
+            let time = now();
+            let line = |mut partition: Value| {
+                partition["time"] = time.as_str().into();
+                partition.to_string()
+            };
+            let lines: Vec<String> = sample.json().map(line).collect();
+            self.screen.print(&lines)
+        } else if self.screen.is_terminal() {
+            self.table = view::lines(sample, Some(rates));
+            self.screen.draw(self.table.clone())
         } else {
-            self.terminal.write_line(&now())?;
-            let lines = view::lines(sample, Some(rates), None);
-            lines.iter().try_for_each(|line| self.terminal.write_line(line))?;
+            self.screen.print(&[now()])?;
+            self.screen.print(&view::lines(sample, Some(rates)))
         }
-        self.terminal.flush()
     }
 
-    /// Says what went wrong: below the table as it was, but for its last line, so that it stays on the screen.
+    /// Says what went wrong: above the table as it was, so that it stays on the screen.
     fn trouble(&mut self, trouble: &str) -> io::Result<()> {
-        if self.drawn > 0 {
-            self.draw(Some(format!("{}: {trouble}", now())))?;
-            self.terminal.flush()
+        if self.screen.has_drawn() {
+            let above = format!("{}: {trouble}", now());
+            self.screen.draw(std::iter::once(above).chain(self.table.iter().cloned()).collect())
         } else {
             writeln!(io::stderr(), "milena: {trouble}")
         }
-    }
-
-    fn draw(&mut self, trouble: Option<String>) -> io::Result<()> {
-        self.terminal.clear_last_lines(self.drawn)?;
-        let kept = self.table.len() - usize::from(trouble.is_some());
-        let lines: Vec<&String> = self.table[..kept].iter().chain(&trouble).collect();
-        self.drawn = lines.len();
-        lines.into_iter().try_for_each(|line| self.terminal.write_line(line))
     }
 }
 

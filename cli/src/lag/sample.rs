@@ -44,6 +44,11 @@ impl Sample {
         Ok(Sample { group, partitions })
     }
 
+    /// What the group has committed, where it has.
+    pub fn committed(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        self.partitions.iter().filter_map(|p| Some((p.partition.clone(), p.committed?)))
+    }
+
     /// The member that has a partition.
     pub fn owner(&self, partition: &PartitionSample) -> Option<&MemberDescription> {
         partition.owner.map(|n| &self.group.members[n])
