@@ -14,6 +14,8 @@ mod side;
 mod admin;
 mod commits;
 mod configs;
+mod consumer_groups;
+mod fencing;
 mod fetch;
 mod groups;
 mod idempotence;
@@ -24,6 +26,7 @@ mod produce;
 mod sessions;
 mod topics;
 mod transactions;
+mod txn_offsets;
 mod versions;
 
 use std::panic::resume_unwind;
@@ -58,8 +61,9 @@ fn same_on_both<F: Fn(&Side) + Sync>(scenario: F) {
     assert!(diff.is_same, "{name}: the lines with - are Kafka's, those with + the embedded broker's");
 }
 
-/// The name of the function that the scenario is in.
+/// The module and the function that the scenario is in.
 fn scenario_name<F>() -> String {
     let path = std::any::type_name::<F>().trim_end_matches("::{{closure}}");
-    path.rsplit("::").next().unwrap_or(path).replace('_', "-")
+    let parts: Vec<&str> = path.split("::").skip(1).collect();
+    parts.join(".").replace('_', "-")
 }

@@ -154,6 +154,8 @@ impl Observed {
         let mut elements: Vec<&Value> = elements.iter().collect();
         if elements.iter().all(|element| element.is_object()) {
             elements.sort_by_cached_key(|element| self.key(element));
+        } else if elements.iter().all(|element| element.is_string()) {
+            elements.sort_by_key(|element| element.as_str());
         }
         elements
     }

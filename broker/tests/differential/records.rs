@@ -29,6 +29,12 @@ pub fn batch_of(producer_id: i64, epoch: i16, sequence: i32, values: &[&str]) ->
     base64(&builder(values, Compression::None).set_producer(producer_id, epoch, sequence).build())
 }
 
+/// A batch of a transaction.
+pub fn batch_in_transaction(producer_id: i64, epoch: i16, sequence: i32, values: &[&str]) -> String {
+    let mut builder = builder(values, Compression::None);
+    base64(&builder.set_producer(producer_id, epoch, sequence).set_transactional(true).build())
+}
+
 pub fn base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }
