@@ -104,12 +104,15 @@ pub fn describe(side: &Side, group: &str) {
 fn without_epochs(mut value: Value) -> Value {
     match &mut value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !["groupEpoch", "assignmentEpoch", "memberEpoch"].contains(&name.as_str()));
+            fields
+                .retain(|name, _| !["groupEpoch", "assignmentEpoch", "memberEpoch"].contains(&name.as_str()));
             for (_, field) in fields.iter_mut() {
                 *field = without_epochs(field.take());
             }
         }
-        Value::Array(elements) => elements.iter_mut().for_each(|element| *element = without_epochs(element.take())),
+        Value::Array(elements) => {
+            elements.iter_mut().for_each(|element| *element = without_epochs(element.take()))
+        }
         _ => {}
     }
     value
@@ -205,9 +208,9 @@ fn t15_a_partition_is_given_when_the_other_has_let_it_go() {
         let epoch = members[0].epoch;
         let mut asked = next(&group, "a", epoch);
         asked["topicPartitions"] = held;
-        let answer = members[0].connection.until(Api::ConsumerGroupHeartbeat, 1, asked, |answer| {
-            !answer["assignment"].is_null()
-        });
+        let answer = members[0]
+            .connection
+            .until(Api::ConsumerGroupHeartbeat, 1, asked, |answer| !answer["assignment"].is_null());
         side.observe("the first is told", &without_epochs(answer.clone()));
         side.note(format!("its epoch is as before: {}", answer["memberEpoch"] == epoch));
         side.note(format!("the group is {}", state(side, &group)));
@@ -310,7 +313,8 @@ fn topics_are_subscribed_to_by_pattern() {
         let group = side.name("g");
         let (a, _b) = (side.topic("part-a", 2), side.topic("part-b", 1));
         side.topic("other", 4);
-        let pattern = json!({ "subscribedTopicRegex": format!("{}.*", side.name("part-").replace('.', "\\.")) });
+        let pattern =
+            json!({ "subscribedTopicRegex": format!("{}.*", side.name("part-").replace('.', "\\.")) });
         let mut fields = pattern;
         fields["subscribedTopicNames"] = json!([]);
         let mut members = vec![Member::join(side, &group, "m", &[], fields)];
@@ -335,9 +339,13 @@ fn t7_commits_of_members_carry_their_epoch() {
         settle(side, &mut members, &[2]);
         let epoch = members[0].epoch as i32;
         let mut connection = side.connect();
-        for (epoch, id) in [(epoch, "m"), (epoch + 1, "m"), (0, "m"), (epoch, "nobody"), (-1, ""), (-1, "m")] {
-            let answer =
-                connection.ask_quietly(Api::OffsetCommit, 9, commit(&group, epoch, id, &topic, &[(0, 5, "")]));
+        for (epoch, id) in [(epoch, "m"), (epoch + 1, "m"), (0, "m"), (epoch, "nobody"), (-1, ""), (-1, "m")]
+        {
+            let answer = connection.ask_quietly(
+                Api::OffsetCommit,
+                9,
+                commit(&group, epoch, id, &topic, &[(0, 5, "")]),
+            );
             side.observe(&format!("commit of {id:?}"), &answer);
         }
         side.note("a version that knows no epochs");
@@ -364,7 +372,8 @@ fn a_member_that_says_nothing_is_fenced() {
         members.push(Member::join(side, &group, "b", &[&topic], fields));
         let mut asked = next(&group, "a", first.epoch);
         asked["topicPartitions"] = first.owned.clone();
-        let answer = first.connection.until(Api::ConsumerGroupHeartbeat, 1, asked, |answer| answer["errorCode"] != 0);
+        let answer =
+            first.connection.until(Api::ConsumerGroupHeartbeat, 1, asked, |answer| answer["errorCode"] != 0);
         side.observe("in the end", &without_epochs(answer));
         settle(side, &mut members, &[2]);
         describe(side, &group);

@@ -29,7 +29,8 @@ impl<'s> Producer<'s> {
         };
         let asked = init(transactional_id, 60_000);
         // 51 while the transaction before is being ended.
-        let answer = producer.connection.until(Api::InitProducerId, 4, asked, |answer| answer["errorCode"] != 51);
+        let answer =
+            producer.connection.until(Api::InitProducerId, 4, asked, |answer| answer["errorCode"] != 51);
         assert_eq!(answer["errorCode"], 0, "{answer}");
         producer.id = answer["producerId"].as_i64().unwrap();
         producer.epoch = answer["producerEpoch"].as_i64().unwrap() as i16;

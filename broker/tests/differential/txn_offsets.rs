@@ -4,10 +4,10 @@ use milena_protocol::Api;
 use serde_json::{Value, json};
 
 use crate::commits::{all, commit, wanted};
+use crate::fencing::{Producer, wait_for_the_end};
 use crate::fetch::request as fetch_request;
 use crate::groups::stable;
 use crate::same_on_both;
-use crate::fencing::{Producer, wait_for_the_end};
 
 /// Offsets for a group, of the transaction of a producer.
 fn offsets(producer: &Producer<'_>, group: &str, topic: &str, offset: i64) -> Value {
@@ -69,7 +69,8 @@ fn t6_offsets_of_a_transaction_are_unstable_until_it_ends() {
         let mut producer = Producer::new(side, &side.name("t"));
         for commit in [false, true] {
             let asked = adding(&producer, &group);
-            let answer = producer.connection.until(Api::AddOffsetsToTxn, 3, asked, |answer| answer["errorCode"] != 51);
+            let answer =
+                producer.connection.until(Api::AddOffsetsToTxn, 3, asked, |answer| answer["errorCode"] != 51);
             side.observe("added", &answer);
             let asked = offsets(&producer, &group, &topic, 42);
             producer.connection.ask(Api::TxnOffsetCommit, 3, asked);
@@ -118,11 +119,17 @@ fn offsets_of_transactions_are_checked() {
         ask("of the member", json!({ "memberId": member, "generationId": 1 }));
         ask("of another generation", json!({ "memberId": member, "generationId": 2 }));
         ask("of another member", json!({ "memberId": "nobody", "generationId": 1 }));
-        ask("of another instance", json!({ "memberId": member, "generationId": 1, "groupInstanceId": "one" }));
+        ask(
+            "of another instance",
+            json!({ "memberId": member, "generationId": 1, "groupInstanceId": "one" }),
+        );
         ask("with another epoch", json!({ "producerEpoch": 9 }));
-        ask("with an unknown topic", json!({
-            "topics": [{ "name": "unknown", "partitions": [{ "partitionIndex": 0, "committedOffset": 1 }] }],
-        }));
+        ask(
+            "with an unknown topic",
+            json!({
+                "topics": [{ "name": "unknown", "partitions": [{ "partitionIndex": 0, "committedOffset": 1 }] }],
+            }),
+        );
         ask("without a group", json!({ "groupId": "" }));
         producer.end(true);
     });
