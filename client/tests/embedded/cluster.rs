@@ -1,6 +1,7 @@
 //! The cluster of the stories, as the embedded broker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use milena_broker::{Broker, Builder, Control};
 use milena_protocol::messages::create_topics::{CreatableReplicaAssignment, CreatableTopic};
@@ -45,7 +46,8 @@ impl Cluster {
             ("group.min.session.timeout.ms", 100),
             ("group.consumer.min.session.timeout.ms", 100),
             ("group.consumer.min.heartbeat.interval.ms", 100),
-            ("group.consumer.heartbeat.interval.ms", 200),
+            ("group.consumer.heartbeat.interval.ms", 100),
+            ("group.consumer.assignment.interval.ms", 0),
         ];
         let builder = Broker::builder();
         Options(settings.into_iter().fold(builder, |builder, (name, value)| builder.setting(name, value)))
@@ -143,6 +145,11 @@ impl Cluster {
     /// Lets a frozen broker go on.
     pub fn thaw_broker(&mut self, n: usize) {
         self.control.thaw_broker(node_id(n)).unwrap();
+    }
+
+    /// Something comes after so much time, and need not be waited for: it passes at once.
+    pub fn hurry(&self, time: Duration) {
+        self.control.advance_time(time).unwrap();
     }
 
     /// What is written to this topic from now on gets lost with its leader; its replicas are on nodes 1 and 2, and node 1

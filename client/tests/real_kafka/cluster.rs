@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use milena_testdata::{Kafka, Tools, Version};
 
@@ -153,6 +154,10 @@ impl Cluster {
     pub fn thaw_broker(&mut self, n: usize) {
         self.0.thaw_broker(n).unwrap();
     }
+
+    /// Something comes after so much time, and need not be waited for where time can be made to pass. A real Kafka takes its
+    /// time.
+    pub fn hurry(&self, _time: Duration) {}
 
     /// What is written to this topic from now on gets lost with its leader; its replicas are on nodes 1 and 2, and node 1
     /// leads.

@@ -10,8 +10,12 @@ use crate::cluster::Cluster;
 
 /// How long anything may take here.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How long one poll may.
-pub const POLL: Duration = Duration::from_millis(500);
+/// How long one poll may: short, since a poll does not end when something else happens than that records come.
+pub const POLL: Duration = Duration::from_millis(50);
+/// How long nothing comes, where nothing is to come.
+pub const A_WHILE: Duration = Duration::from_millis(500);
+/// How long a broker holds back an answer without records. What is asked of it next has to wait: what is read after a seek.
+pub const FETCH_MAX_WAIT: Duration = Duration::from_millis(100);
 
 /// A member of a group that begins with the first record, and hears quickly of what happens in its group.
 pub fn config(cluster: &Cluster, group: &str) -> Config {
@@ -20,6 +24,7 @@ pub fn config(cluster: &Cluster, group: &str) -> Config {
         .group_id(group)
         .auto_offset_reset(OffsetReset::Earliest)
         .heartbeat_interval(Duration::from_millis(200))
+        .fetch_max_wait(FETCH_MAX_WAIT)
 }
 
 pub async fn subscribed(config: Config, topic: &str) -> Consumer {

@@ -10,13 +10,14 @@ use milena_client::{
 };
 use milena_protocol::ErrorCode;
 
-use super::common::{PATIENCE, POLL, Seen, poll_until, read, read_on, subscribed};
+use super::common::{FETCH_MAX_WAIT, PATIENCE, POLL, Seen, poll_until, read, read_on, subscribed};
 use crate::cluster::Cluster;
 
 /// A member of a group that begins with the first record.
 pub fn config(cluster: &Cluster, group: &str) -> Config {
     let config = Config::new(&cluster.bootstrap()).unwrap().group_id(group);
-    config.group_protocol(GroupProtocol::Consumer).auto_offset_reset(OffsetReset::Earliest)
+    let config = config.group_protocol(GroupProtocol::Consumer).auto_offset_reset(OffsetReset::Earliest);
+    config.fetch_max_wait(FETCH_MAX_WAIT)
 }
 
 /// A member of the same group under the classic protocol.
@@ -280,6 +281,8 @@ async fn a_pattern_is_evaluated_by_the_broker_as_topics_come() {
     let mut seen = Seen::default();
     poll_until(&mut consumers, &mut seen, "the first", have_shared(&[1])).await;
     create("kip848-pattern-b");
+    // A coordinator evaluates patterns anew every ten seconds at most.
+    cluster.hurry(Duration::from_secs(10));
     poll_until(&mut consumers, &mut seen, "the second", have_shared(&[2])).await;
     let topics: Vec<String> = consumers[0].assignment().map(|tp| tp.topic.to_string()).collect();
     assert_eq!(topics, ["kip848-pattern-a", "kip848-pattern-b"]);

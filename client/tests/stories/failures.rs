@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use milena_client::{Config, Consumer, Error, Notice};
 
-use super::common::{PATIENCE, POLL, Seen, config, read, read_on, subscribed};
+use super::common::{A_WHILE, PATIENCE, Seen, config, read, read_on, subscribed};
 use crate::cluster::Cluster;
 
 #[tokio::test]
@@ -117,5 +117,5 @@ async fn a6_drop_and_close_with_a_frozen_broker_keep_their_time() {
     let mut third = subscribed(config(&cluster, "frozen-3"), "frozen").await;
     let mut seen = Seen::default();
     read_on(&mut third, &mut seen, 100).await;
-    assert!(third.poll(POLL).await.unwrap().is_empty());
+    assert!(third.poll(A_WHILE).await.unwrap().is_empty());
 }

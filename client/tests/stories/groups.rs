@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use milena_client::{Consumer, Notice, Strategy, TopicPartition};
 
-use super::common::{PATIENCE, POLL, Seen, config, poll_until, read, subscribed};
+use super::common::{A_WHILE, PATIENCE, Seen, config, poll_until, read, subscribed};
 use crate::cluster::Cluster;
 
 fn shares(consumers: &[Consumer]) -> Vec<usize> {
@@ -159,6 +159,6 @@ async fn a_static_member_keeps_its_partitions_over_a_restart() {
     consumers.insert(0, subscribed(config("a"), "static").await);
     poll_until(&mut consumers, &mut seen, "coming back", |consumers, _| shares(consumers) == [1, 1]).await;
     assert_eq!(consumers[0].assignment().cloned().collect::<Vec<_>>(), owned);
-    let _ = consumers[1].poll(POLL).await.unwrap();
+    let _ = consumers[1].poll(A_WHILE).await.unwrap();
     assert_eq!(consumers[1].notices().collect::<Vec<_>>(), [], "the other one was not disturbed");
 }

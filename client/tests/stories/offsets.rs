@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use milena_client::{Config, Consumer, Error, FetchError, OffsetAndMetadata, OffsetReset, TopicPartition};
 
-use super::common::{PATIENCE, POLL, config, read, subscribed};
+use super::common::{A_WHILE, PATIENCE, POLL, config, read, subscribed};
 use crate::cluster::Cluster;
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn seek_goes_back_and_pause_holds_back() {
     assert_eq!(consumer.lag().await.unwrap(), Some(15));
     let seen = read(&mut consumer, 10).await;
     assert!(seen.iter().all(|(partition, offset, _)| partition == 0 && offset >= 40));
-    assert!(consumer.poll(POLL).await.unwrap().is_empty(), "the other one is paused");
+    assert!(consumer.poll(A_WHILE).await.unwrap().is_empty(), "the other one is paused");
 
     consumer.resume([one]).await.unwrap();
     let seen = read(&mut consumer, 5).await;
