@@ -14,6 +14,9 @@ use crate::wire::{answer, ask};
 const CREATE_TOPICS: i16 = 7;
 const DELETE_TOPICS: i16 = 6;
 
+/// What stories about time have for a second: long enough for a busy machine to send a few heartbeats.
+pub const SECOND: Duration = Duration::from_millis(400);
+
 /// Some brokers in this process.
 pub struct Cluster {
     broker: Broker,
@@ -29,11 +32,11 @@ impl Cluster {
     }
 
     /// The same, and a group there has a setting of its own, by Kafka's name for groups.
-    pub fn shared_with(_group: &str, setting: &str, value: u32) -> Arc<Cluster> {
+    pub fn shared_with(_group: &str, setting: &str, value: Duration) -> Arc<Cluster> {
         // Groups have no settings of their own here, and on this broker there is no other group.
         let options = Cluster::options();
         let setting = format!("group.{setting}");
-        Arc::new(Options(options.0.setting(&setting, value)).start())
+        Arc::new(Options(options.0.setting(&setting, value.as_millis())).start())
     }
 
     /// One broker for one story.

@@ -12,6 +12,9 @@ const RECORDS: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
 const RACK_AWARE: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
+/// What stories about time have for a second. Where a JVM shares the machine it has to be a whole one.
+pub const SECOND: Duration = Duration::from_secs(1);
+
 /// A running Kafka. What it can do that only Kafka can is on [`Tools`].
 pub struct Cluster(Kafka);
 
@@ -37,9 +40,9 @@ impl Cluster {
     }
 
     /// The same, and a group there has a setting of its own, by Kafka's name for groups.
-    pub fn shared_with(group: &str, setting: &str, value: u32) -> Arc<Cluster> {
+    pub fn shared_with(group: &str, setting: &str, value: Duration) -> Arc<Cluster> {
         let cluster = Cluster::shared();
-        let setting = format!("{setting}={value}");
+        let setting = format!("{setting}={}", value.as_millis());
         let whose = ["--entity-type", "groups", "--entity-name", group];
         let arguments = [&["--alter"][..], &whose, &["--add-config", &setting]].concat();
         cluster.tool(CONFIGS, &arguments).unwrap();

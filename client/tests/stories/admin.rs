@@ -9,7 +9,7 @@ use milena_client::{
 use milena_protocol::ErrorCode;
 
 use super::common::{PATIENCE, Seen, config, poll_until, read, subscribed};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SECOND};
 
 pub fn admin(cluster: &Cluster) -> Admin {
     Admin::new(Config::new(&cluster.bootstrap()).unwrap()).unwrap()
@@ -49,7 +49,7 @@ async fn a_group_is_listed_described_and_set_only_when_it_is_empty() {
     assert_eq!(missing.code(), Some(ErrorCode::GROUP_ID_NOT_FOUND));
     assert_eq!(admin.group_offsets(group).await.unwrap(), Offsets::new());
 
-    let config = config(cluster, group).session_timeout(Duration::from_secs(3));
+    let config = config(cluster, group).session_timeout(3 * SECOND);
     let config = config.client_id("reads").group_instance_id("first");
     let mut consumer = subscribed(config, topic).await;
     read(&mut consumer, 300).await;

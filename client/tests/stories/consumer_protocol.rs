@@ -11,7 +11,7 @@ use milena_client::{
 use milena_protocol::ErrorCode;
 
 use super::common::{FETCH_MAX_WAIT, PATIENCE, POLL, Seen, poll_until, read, read_on, subscribed};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SECOND};
 
 /// A member of a group that begins with the first record.
 pub fn config(cluster: &Cluster, group: &str) -> Config {
@@ -137,7 +137,7 @@ impl Frozen {
 
 #[test]
 fn the_partitions_of_a_member_that_died_move_after_its_session_and_nothing_is_lost() {
-    let cluster = &*Cluster::shared_with("kip848-dying", "consumer.session.timeout.ms", 3_000);
+    let cluster = &*Cluster::shared_with("kip848-dying", "consumer.session.timeout.ms", 3 * SECOND);
     cluster.create_topic("kip848-dying", 2);
     cluster.fill("kip848-dying", 200);
     let mut dead = Frozen::joined(config(cluster, "kip848-dying"), "kip848-dying");
@@ -162,7 +162,7 @@ fn the_partitions_of_a_member_that_died_move_after_its_session_and_nothing_is_lo
     // Each runs for itself, so that the other's heartbeats stop meanwhile: long enough for both to be told.
     let deadline = Instant::now() + PATIENCE;
     while shares(std::slice::from_ref(&dead.consumer)) != [1] {
-        assert!(Instant::now() < deadline, "not shared");
+        assert!(Instant::now() < deadline, "not shared: {:?}", [&dead.consumer, &survivor].map(partitions));
         runtime.block_on(survivor.poll(POLL)).unwrap();
         dead.runtime.block_on(dead.consumer.poll(POLL)).unwrap();
     }
@@ -173,7 +173,7 @@ async fn a18_a_member_that_does_not_poll_leaves_after_max_poll_interval_and_come
     let cluster = &*Cluster::shared();
     cluster.create_topic("kip848-stuck", 2);
     cluster.fill("kip848-stuck", 20);
-    let config = || config(cluster, "kip848-stuck").max_poll_interval(Duration::from_secs(5));
+    let config = || config(cluster, "kip848-stuck").max_poll_interval(5 * SECOND);
     let mut stuck = subscribed(config(), "kip848-stuck").await;
     let mut seen = read(&mut stuck, 20).await;
     let mut other = vec![subscribed(config(), "kip848-stuck").await];
@@ -212,7 +212,7 @@ async fn t12_a_static_member_keeps_its_partitions_over_a_restart_and_its_name_is
 #[test]
 fn t12_of_two_consumers_with_one_instance_id_the_one_that_was_silent_for_too_long_is_fenced() {
     let topic = "kip848-fenced";
-    let cluster = &*Cluster::shared_with(topic, "consumer.session.timeout.ms", 2_000);
+    let cluster = &*Cluster::shared_with(topic, "consumer.session.timeout.ms", 2 * SECOND);
     cluster.create_topic(topic, 1);
     cluster.fill(topic, 10);
     let config = || config(cluster, topic).group_instance_id("i");

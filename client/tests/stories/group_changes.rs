@@ -7,7 +7,7 @@ use milena_client::assignors::{Assignor, ClusterTopics, GroupAssignment, Member}
 use milena_client::{Consumer, Error, Notice, Strategy};
 
 use super::common::{PATIENCE, POLL, Seen, config, poll_until, read_on, subscribed};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SECOND};
 
 fn shares(consumers: &[Consumer]) -> Vec<usize> {
     consumers.iter().map(|consumer| consumer.assignment().len()).collect()
@@ -149,8 +149,11 @@ async fn an_assignor_of_the_applications_own_shares_out() {
         subscribed(config("b"), "own-assignor").await,
         subscribed(config("c"), "own-assignor").await,
     ];
-    poll_until(&mut consumers, &mut Seen::default(), "sharing", have_shared(&[0, 0, 3])).await;
-    assert_eq!(shares(&consumers), [0, 0, 3], "a member's id begins with its client.id");
+    // A member's id begins with its client.id.
+    poll_until(&mut consumers, &mut Seen::default(), "sharing", |consumers, _| {
+        shares(consumers) == [0, 0, 3]
+    })
+    .await;
 }
 
 // Heartbeats go on while the tool runs.
@@ -159,16 +162,16 @@ async fn t10_a_join_that_takes_longer_than_a_session_leaves_no_ghost_behind() {
     let cluster = &*Cluster::shared();
     cluster.create_topic("long-join", 2);
     let config = || {
-        let config = config(cluster, "long-join").session_timeout(Duration::from_secs(2));
-        config.max_poll_interval(Duration::from_secs(8))
+        let config = config(cluster, "long-join").session_timeout(2 * SECOND);
+        config.max_poll_interval(8 * SECOND)
     };
     let mut seen = Seen::default();
     let mut first = vec![subscribed(config(), "long-join").await];
     poll_until(&mut first, &mut seen, "joining", have_shared(&[2])).await;
-    // The first one is busy, and the group waits for it: for up to eight seconds.
+    // The first one is busy, and the group waits for it: for up to eight of its seconds.
     let since = Instant::now();
     let mut second = vec![subscribed(config(), "long-join").await];
-    while since.elapsed() < Duration::from_secs(6) {
+    while since.elapsed() < 6 * SECOND {
         assert!(second[0].poll(POLL).await.unwrap().is_empty());
     }
     assert_eq!(shares(&second), [0]);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use milena_client::{Consumer, Notice, Strategy, TopicPartition};
 
 use super::common::{A_WHILE, PATIENCE, Seen, config, poll_until, read, subscribed};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SECOND};
 
 fn shares(consumers: &[Consumer]) -> Vec<usize> {
     consumers.iter().map(|consumer| consumer.assignment().len()).collect()
@@ -99,7 +99,7 @@ fn the_partitions_of_a_consumer_that_died_move_after_its_session_and_nothing_is_
     let cluster = &*Cluster::shared();
     cluster.create_topic("dying", 2);
     cluster.fill("dying", 200);
-    let config = || config(cluster, "dying").session_timeout(Duration::from_secs(1));
+    let config = || config(cluster, "dying").session_timeout(SECOND);
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (doomed, survivors) = (runtime(), runtime());
@@ -123,8 +123,8 @@ async fn a18_a_consumer_that_does_not_poll_stays_until_max_poll_interval_and_com
     let cluster = &*Cluster::shared();
     cluster.create_topic("stuck", 2);
     let config = || {
-        let config = config(cluster, "stuck").session_timeout(Duration::from_millis(1_000));
-        config.max_poll_interval(Duration::from_millis(3_000))
+        let config = config(cluster, "stuck").session_timeout(SECOND);
+        config.max_poll_interval(3 * SECOND)
     };
     let mut seen = Seen::default();
     let mut stuck = vec![subscribed(config(), "stuck").await];
@@ -133,7 +133,7 @@ async fn a18_a_consumer_that_does_not_poll_stays_until_max_poll_interval_and_com
     let mut other = vec![subscribed(config(), "stuck").await];
     poll_until(&mut other, &mut seen, "taking over", |consumers, _| shares(consumers) == [2]).await;
     // Heartbeats have kept it in the group for longer than a session; the group waited for it to join again.
-    assert!(since.elapsed() > Duration::from_millis(2_000), "gone after {:?}", since.elapsed());
+    assert!(since.elapsed() > 2 * SECOND, "gone after {:?}", since.elapsed());
 
     let mut both = vec![stuck.remove(0), other.remove(0)];
     poll_until(&mut both, &mut seen, "sharing", |consumers, _| shares(consumers) == [1, 1]).await;
