@@ -119,7 +119,7 @@ impl Core {
                 Some(Error::RebalanceInProgress)
             }
             Verdict::Fenced(code) => {
-                let is_news = group.membership.fenced(sent, code);
+                let is_news = group.fenced(sent, code, now);
                 let is_rebalancing = !is_news && group.membership.is_rebalancing();
                 Some(if is_rebalancing { Error::RebalanceInProgress } else { Error::CommitFailed })
             }

@@ -13,7 +13,7 @@ pub(super) use leaving::Unsubscribing;
 use std::time::{Duration, Instant};
 
 use milena_protocol::messages::SyncGroupRequest;
-use milena_protocol::{Api, RequestBody, ResponseBody};
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
 
 use super::{Core, Tag};
 use crate::core::backoff::Backoff;
@@ -24,7 +24,7 @@ use crate::core::connection::Lost;
 use crate::core::consumer_membership::ConsumerMembership;
 use crate::core::coordinator::Coordinator;
 use crate::core::heartbeat::{Heartbeat, HeartbeatSettings};
-use crate::core::member::{MemberSettings, Next};
+use crate::core::member::{Generation, MemberSettings, Next};
 use crate::core::membership::Membership;
 use crate::core::network::Peer;
 use crate::core::rng::Rng;
@@ -91,6 +91,16 @@ impl Group {
         let too_old = |&(named, first): &(Api, i16)| named == api && version < first;
         let unusable = self.membership.is_static() && STATIC_MEMBERS.iter().any(too_old);
         (!unusable).then_some(version)
+    }
+
+    /// A commit as this generation was refused. Says whether that is news.
+    pub(super) fn fenced(&mut self, sent: &Generation, code: ErrorCode, now: Instant) -> bool {
+        let is_news = self.membership.fenced(sent, code);
+        if is_news && self.membership.consumer().is_some() {
+            // The answer to a heartbeat in flight is of a membership that is over: nobody waits for it.
+            self.heartbeat.start_anew(now);
+        }
+        is_news
     }
 }
 

@@ -620,6 +620,21 @@ fn t7_a_member_whose_commit_is_refused_as_unknown_has_lost_its_partitions() {
 }
 
 #[test]
+fn a2_a_member_that_learns_from_a_commit_that_it_is_out_joins_again_whatever_is_in_flight() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    sim.pass(4_950 * T);
+    sim.no_answer(Api::OffsetCommit);
+    let commit = sim.commit(60 * SECOND);
+    sim.no_answer(HEARTBEAT);
+    sim.pass(SECOND);
+    sim.answer_now(Api::OffsetCommit, refused_commit(ErrorCode::UNKNOWN_MEMBER_ID));
+    assert_eq!(sim.answers[&commit], Err(Error::CommitFailed));
+    sim.answer_now(HEARTBEAT, refused(ErrorCode::UNKNOWN_MEMBER_ID));
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.rebalances, [(Lost, vec![t(0), t(1)]), (Assigned, vec![t(0), t(1)])]);
+}
+
+#[test]
 fn a4_who_asks_for_committed_offsets_says_who_it_is_and_asks_again_when_it_has_missed_something() {
     let mut sim = Sim::new(config());
     sim.subscribe(&["t"]);
