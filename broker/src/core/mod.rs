@@ -17,7 +17,7 @@
 //! | `groups/`, `coordination.rs` | the group coordinator; what it is asked |
 //! | `transactions/` | the transaction coordinator |
 //! | `steering/` | what tests do to the cluster |
-//! | `quota.rs` | how many bytes a client may write and read |
+//! | `quota.rs`, `throttling.rs` | how many bytes a client may write and read; how it is held back |
 //! | `upkeep.rs`, `ticks.rs` | retention and compaction, from time to time; how much memory a topic takes |
 //! | `refusal.rs` | answers that say nothing but an error |
 //! | `wall_clock.rs`, `rng.rs` | time and chance, as values |
@@ -36,6 +36,7 @@ mod handlers;
 mod log;
 mod quota;
 mod refusal;
+mod throttling;
 mod ticks;
 mod transactions;
 mod upkeep;
@@ -48,7 +49,7 @@ mod test_support;
 mod tests;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use milena_protocol::{RequestBody, ResponseBody};
 
@@ -63,6 +64,7 @@ use io::{Action, ConnectionId, Event};
 use quota::Quota;
 use requests::{Context, Outcome, Requests, Ticket};
 use steering::{Faults, Time};
+use throttling::throttle_time_ms;
 use transactions::Transactions;
 use upkeep::Upkeep;
 use versions::Versions;
@@ -208,13 +210,13 @@ impl Core {
                 wall_ms: self.clock.unix_ms(now),
             };
             let api_key = header.request_api_key;
-            let throttle_time_ms = self.produced(&context, &request.body);
+            let held_back_ms = self.produced(&context, &request.body);
             let outcome = match self.strike(&context, &request) {
                 Some(outcome) => outcome,
                 None => handlers::handle(self, &context, api_key, request.body),
             };
-            let outcome = throttled(outcome, throttle_time_ms);
-            self.mute(ticket, throttle_time_ms, now);
+            let outcome = throttled(outcome, held_back_ms);
+            self.mute(ticket, held_back_ms, now);
             self.conclude(ticket, outcome, now);
         }
     }
@@ -224,7 +226,7 @@ impl Core {
             Outcome::Later => {}
             Outcome::Answer(body) => self.answer(ticket, *body, now),
             Outcome::Silence => {
-                if self.suffer_silence(ticket)
+                if self.suffer_silence(ticket, now)
                     && let Some((connection, _)) = self.requests.done(ticket)
                 {
                     self.actions.push_back(Action::Skip { connection });
@@ -240,9 +242,9 @@ impl Core {
     }
 
     fn answer(&mut self, ticket: Ticket, body: ResponseBody, now: Instant) {
-        let Some(body) = self.suffer(ticket, body, now) else { return };
-        if let ResponseBody::Fetch(response) = &body {
-            self.mute(ticket, response.throttle_time_ms, now);
+        let Some(mut body) = self.suffer(ticket, body, now) else { return };
+        if let Some(throttle_time_ms) = throttle_time_ms(&mut body) {
+            self.mute(ticket, *throttle_time_ms, now);
         }
         if let Some((connection, pairing)) = self.requests.done(ticket) {
             let response = self.requests.unless_frozen(connection, Box::new(pairing.answer(body)));
@@ -259,15 +261,6 @@ impl Core {
         let bytes =
             partitions.map(|partition| partition.records.as_ref().map_or(0, |records| records.len())).sum();
         quota.record(context.node_id, context.client_id, bytes, context.now)
-    }
-
-    /// Holds back the connection of a request: its answer leaves, and the next request is not taken up before this time is
-    /// over.
-    fn mute(&mut self, ticket: Ticket, throttle_time_ms: i32, now: Instant) {
-        if throttle_time_ms > 0 {
-            let until = now.checked_add(Duration::from_millis(throttle_time_ms.unsigned_abs().into()));
-            self.requests.mute(ticket, until.unwrap_or(now));
-        }
     }
 
     fn close(&mut self, connection: ConnectionId) {

@@ -8,6 +8,7 @@ use milena_protocol::{Api, ErrorCode, Pairing, Request, RequestBody, RequestHead
 use super::io::{Action, Event};
 use super::refusal::refusal;
 use super::test_support::Sim;
+use super::throttling::throttle_time_ms;
 use super::versions::Versions;
 
 /// The golden requests of an API: their versions, and their bodies.
@@ -73,4 +74,16 @@ fn expect_an_answer(sim: &mut Sim, pairing: Pairing, has_answer: bool) {
         }
     }
     panic!("{api} v{version} is never answered");
+}
+
+#[test]
+fn every_answer_can_tell_its_client_to_hold_back() {
+    for (api, range) in Versions::default().offered() {
+        for (version, request) in golden(api).into_iter().filter(|(version, _)| range.contains(version)) {
+            let mut answer = refusal(&request, version, ErrorCode::NONE).unwrap();
+            *throttle_time_ms(&mut answer).unwrap_or_else(|| panic!("{api} cannot")) = 5;
+            let written = answer.write(version, &mut BytesMut::new());
+            assert!(written.is_ok(), "{api} v{version}: {written:?}");
+        }
+    }
 }

@@ -158,6 +158,8 @@ async fn a_consumer_gets_over_requests_that_go_wrong() {
             Fault::on(Api::Fetch).nth(5).fail(ErrorCode::FETCH_SESSION_ID_NOT_FOUND),
             Fault::on(Api::Fetch).nth(7).truncate(100),
             Fault::on(Api::Fetch).nth(9).delay(second),
+            Fault::on(Api::Fetch).nth(11).throttle(second),
+            Fault::on(Api::Heartbeat).throttle(second),
             Fault::on(Api::Heartbeat).nth(3).fail(ErrorCode::NOT_COORDINATOR),
             Fault::on(Api::OffsetCommit).disconnect_after(),
             Fault::on(Api::OffsetCommit).fail(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),

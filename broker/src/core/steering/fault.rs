@@ -48,6 +48,8 @@ pub(super) enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aftermath {
     Delay(Duration),
+    /// For so many milliseconds.
+    Throttle(i32),
     Drop,
     Cut(usize),
     Disconnect,
@@ -141,6 +143,13 @@ impl Matching {
     /// The request is done, and its answer leaves so much later, by the broker's time.
     pub fn delay(self, delay: Duration) -> Fault {
         self.with(Effect::Then(Aftermath::Delay(delay)))
+    }
+
+    /// The request is done, and its answer tells the client to hold back for so long (`throttle_time_ms`). As with a quota its
+    /// connection is not read meanwhile.
+    pub fn throttle(self, time: Duration) -> Fault {
+        let time_ms = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+        self.with(Effect::Then(Aftermath::Throttle(time_ms)))
     }
 
     /// The request is lost: it is not done, and the connection hangs until the client gives it up.

@@ -11,6 +11,7 @@ use crate::core::Core;
 use crate::core::io::Action;
 use crate::core::refusal::refusal;
 use crate::core::requests::{Context, Outcome, Ticket};
+use crate::core::throttling::throttle_time_ms;
 
 /// How many faults there can be at a time, those that have struck for the last time included.
 const MOST_FAULTS: usize = 10_000;
@@ -131,7 +132,7 @@ impl Core {
     pub(in crate::core) fn suffer(
         &mut self,
         ticket: Ticket,
-        body: ResponseBody,
+        mut body: ResponseBody,
         now: Instant,
     ) -> Option<ResponseBody> {
         let Some(aftermath) = self.faults.aftermaths.remove(&ticket) else { return Some(body) };
@@ -144,6 +145,12 @@ impl Core {
                 // Later than ever.
                 None => drop(body),
             },
+            Aftermath::Throttle(time_ms) => {
+                if let Some(place) = throttle_time_ms(&mut body) {
+                    *place = (*place).max(time_ms);
+                }
+                return Some(body);
+            }
             Aftermath::Drop => {}
             Aftermath::Disconnect => {
                 if let Some((connection, _)) = self.requests.done(ticket) {
@@ -162,8 +169,12 @@ impl Core {
     }
 
     /// A request without an answer has been done: what a fault has in mind for it. Gives back whether that is nothing.
-    pub(in crate::core) fn suffer_silence(&mut self, ticket: Ticket) -> bool {
+    pub(in crate::core) fn suffer_silence(&mut self, ticket: Ticket, now: Instant) -> bool {
         match self.faults.aftermaths.remove(&ticket) {
+            Some(Aftermath::Throttle(time_ms)) => {
+                self.mute(ticket, time_ms, now);
+                true
+            }
             Some(Aftermath::Disconnect | Aftermath::Cut(_)) => {
                 if let Some((connection, _)) = self.requests.done(ticket) {
                     self.close(connection);

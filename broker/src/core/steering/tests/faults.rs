@@ -177,3 +177,23 @@ fn who_wants_no_answer_gets_none() {
     sim.send(answered, 9, produce_request("t", 0, batch(&["a"]), 0));
     assert!(sim.skipped(answered));
 }
+
+#[test]
+fn t25_any_answer_can_tell_its_client_to_hold_back() {
+    let mut sim = three();
+    let c = sim.connect(1);
+    fault(&mut sim, Fault::on_any().times(2).throttle(std::time::Duration::from_secs(3)));
+    let response: MetadataResponse = sim.ask(c, 12, MetadataRequest::default());
+    assert_eq!(response.throttle_time_ms, 3_000);
+    sim.send(c, 9, produce_request("t", 0, batch(&["a"]), 0));
+    sim.send(c, 12, MetadataRequest::default());
+    sim.pass(2_999);
+    assert_eq!(sim.core.log_end_offset("t", 0), Ok(0), "its connection is not read");
+    sim.pass(1);
+    assert_eq!(sim.core.log_end_offset("t", 0), Ok(1));
+    assert!(sim.skipped(c));
+    sim.pass(2_999);
+    assert!(sim.answer::<MetadataResponse>(c).is_none());
+    sim.pass(1);
+    assert_eq!(sim.answer::<MetadataResponse>(c).unwrap().throttle_time_ms, 0);
+}
