@@ -13,6 +13,7 @@ mod side;
 
 mod admin;
 mod commits;
+mod compaction;
 mod configs;
 mod consumer_groups;
 mod fencing;

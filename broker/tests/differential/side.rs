@@ -16,6 +16,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("group.consumer.max.size", "5"),
     ("group.max.session.timeout.ms", "300000"),
     ("group.max.size", "5"),
+    ("log.cleaner.backoff.ms", "100"),
     ("log.segment.bytes", "16777216"),
     ("num.partitions", "2"),
     ("offset.metadata.max.bytes", "100"),
