@@ -137,13 +137,14 @@ impl Fetching {
         self.positions.set_paused(partition, paused)
     }
 
-    /// Fetches nothing more of these: they are about to go.
-    pub fn withhold(&mut self, partitions: &[TopicPartition]) {
-        for partition in partitions {
-            if let Some(assigned) = self.positions.get_mut(partition) {
-                assigned.withheld = true;
-            }
-        }
+    /// Fetches nothing more of these: they are about to go. Gives back those for which that is news.
+    pub fn withhold(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
+        let mut news = partitions.to_vec();
+        news.retain(|partition| {
+            let assigned = self.positions.get_mut(partition);
+            assigned.is_some_and(|assigned| !std::mem::replace(&mut assigned.withheld, true))
+        });
+        news
     }
 
     /// Whether a partition is paused.

@@ -92,12 +92,17 @@ impl Core {
         if may_commit && group.commits.is_automatic() && !offsets.is_empty() {
             self.push_commit(Commit::new(Why::Handover, offsets, now, deadline));
         }
-        if !goes.is_empty() {
-            self.fetching.withhold(&goes);
-            self.outbox.push_back(Action::Update(Update::Withheld(goes)));
-        }
+        self.withhold(&goes);
         self.handover = Some(Handover { then, stage: Stage::Committing, deadline });
         self.go_on_handing_over(now);
+    }
+
+    /// Nothing more of these is fetched, and nothing that has been is delivered.
+    fn withhold(&mut self, goes: &[TopicPartition]) {
+        let news = self.fetching.withhold(goes);
+        if !news.is_empty() {
+            self.outbox.push_back(Action::Update(Update::Withheld(news)));
+        }
     }
 
     /// Goes on with what has begun.
@@ -145,6 +150,8 @@ impl Core {
                 (gone, !membership.is_stable(), is_told)
             }
         };
+        // The membership may have ended during the commit: then more goes than was to.
+        self.withhold(&gone);
         if is_told {
             let kind = if is_lost { RebalanceKind::Lost } else { RebalanceKind::Revoked };
             self.tell(kind, gone.clone(), now);

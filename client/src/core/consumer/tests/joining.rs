@@ -5,9 +5,9 @@ use std::time::Duration;
 use milena_protocol::messages::{JoinGroupRequest, JoinGroupResponse, SyncGroupResponse};
 use milena_protocol::{Api, ErrorCode, RequestBody, Uuid};
 
-use super::sim::{Sim, assigned, config, coordinator, heartbeat, leading, t};
+use super::sim::{Sim, assigned, config, coordinator, heartbeat, leading, refused_commit, t};
 use crate::core::io::RebalanceKind::{Assigned, Lost, Revoked};
-use crate::core::io::{Answer, Command};
+use crate::core::io::{Answer, Command, Update};
 use crate::core::test_support::{T, metadata_response, partition_answer, topic_answer};
 use crate::{Error, Strategy};
 
@@ -122,6 +122,19 @@ fn t14_a_partition_that_moves_is_committed_once_more_given_up_and_the_group_join
     assert_eq!(sim.rebalances[0], (Revoked, vec![t(1)]));
     assert_eq!(sim.rebalances[1..], [(Assigned, vec![]), (Assigned, vec![])]);
     assert_eq!(sim.times(Api::JoinGroup).len(), 3);
+}
+
+#[test]
+fn t14_what_is_lost_on_the_way_into_a_rebalance_is_delivered_no_more() {
+    let cooperative = vec![Strategy::CooperativeSticky];
+    let mut sim = Sim::joined(config().partition_assignment_strategy(cooperative));
+    sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::REBALANCE_IN_PROGRESS));
+    sim.pass(4 * SECOND);
+    // All of it was to stay, until the commit before the rebalance finds that the member is not known any more.
+    sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::UNKNOWN_MEMBER_ID));
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.rebalances[0], (Lost, vec![t(0), t(1)]));
+    assert!(sim.updates.contains(&Update::Withheld(vec![t(0), t(1)])));
 }
 
 #[test]
