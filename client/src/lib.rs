@@ -41,7 +41,9 @@ mod admin;
 mod commit_tracker;
 mod config;
 mod consumer;
-mod delivery;
+// The application's side of the core, for whoever runs the core on a loop of their own.
+#[doc(hidden)]
+pub mod delivery;
 mod driver;
 mod error;
 mod producer;

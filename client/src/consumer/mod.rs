@@ -254,40 +254,33 @@ impl Consumer {
     }
 
     fn take(&mut self, update: Update) {
+        self.delivery.take_in(&update);
         match update {
-            Update::Fetched(fetch) => self.delivery.accept(fetch),
             Update::Rebalance(rebalance) => {
                 if let Some(notice) = Notice::of(&rebalance) {
                     self.notice(notice);
                 }
                 self.listening.told(rebalance);
             }
-            Update::Withheld(partitions) => self.delivery.withhold(&partitions),
-            Update::Assignment { added, removed, epoch } => {
+            Update::Assignment { added, removed, .. } => {
                 for partition in &removed {
                     self.assignment.remove(partition);
                     self.paused.remove(partition);
-                    self.delivery.remove(partition, epoch);
                 }
                 self.assignment.extend(added);
                 self.assignment_changes += 1;
             }
-            Update::Paused { partitions, paused } => {
-                partitions.iter().for_each(|partition| self.delivery.set_paused(partition, paused));
-                if paused {
-                    self.paused.extend(partitions);
-                } else {
-                    self.paused.retain(|partition| !partitions.contains(partition));
-                }
+            Update::Paused { partitions, paused: true } => self.paused.extend(partitions),
+            Update::Paused { partitions, paused: false } => {
+                self.paused.retain(|partition| !partitions.contains(partition));
             }
-            Update::Shed(partitions) => self.delivery.shed(&partitions),
-            Update::Sought { partition, epoch } => self.delivery.forget(&partition, epoch),
             Update::Disconnected { address, reason, .. } => {
                 let address = format!("{}:{}", address.host, address.port);
                 self.notice(Notice::Disconnected { address, reason });
             }
             Update::CommitFailed(error) => self.notice(Notice::CommitFailed(error)),
             Update::Notice(notice) => self.notice(Notice::Fetch(notice)),
+            Update::Fetched(_) | Update::Withheld(_) | Update::Shed(_) | Update::Sought { .. } => {}
         }
     }
 

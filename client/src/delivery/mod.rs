@@ -19,8 +19,10 @@ use std::fmt;
 
 use milena_protocol::records::{Decompressor, RecordErrorKind};
 
+use crate::Config;
 use crate::core::completed_fetch::{CompletedFetch, Consumed, Delivered, Refetch};
 use crate::core::fetch_settings::IsolationLevel;
+use crate::core::io::Update;
 use crate::core::topic_partition::TopicPartition;
 use crate::records::{Records, Shelf};
 use draining::{Drained, Draining};
@@ -101,7 +103,7 @@ impl std::error::Error for CorruptRecords {}
 
 /// What the broker sent and the application does not have yet; and the records that it has on loan.
 #[derive(Debug)]
-pub(crate) struct Delivery {
+pub struct Delivery {
     queue: VecDeque<Draining>,
     /// Position epochs up to this one are out of date.
     outdated: BTreeMap<TopicPartition, u64>,
@@ -133,6 +135,31 @@ impl Delivery {
             error: None,
             shelf: Shelf::default(),
             reader: Reader::new(settings),
+        }
+    }
+
+    /// For a consumer with this configuration.
+    pub fn of(config: &Config) -> Self {
+        Delivery::new(config.delivery_settings())
+    }
+
+    /// Takes from what the core tells whatever is about records.
+    pub fn take_in(&mut self, update: &Update) {
+        match update {
+            Update::Fetched(fetch) => self.accept(fetch.clone()),
+            Update::Withheld(partitions) => self.withhold(partitions),
+            Update::Assignment { removed, epoch, .. } => {
+                removed.iter().for_each(|partition| self.remove(partition, *epoch));
+            }
+            Update::Paused { partitions, paused } => {
+                partitions.iter().for_each(|partition| self.set_paused(partition, *paused));
+            }
+            Update::Shed(partitions) => self.shed(partitions),
+            Update::Sought { partition, epoch } => self.forget(partition, *epoch),
+            Update::Rebalance(_)
+            | Update::Disconnected { .. }
+            | Update::CommitFailed(_)
+            | Update::Notice(_) => {}
         }
     }
 
@@ -199,7 +226,7 @@ impl Delivery {
     }
 
     /// Whether [`fill`](Self::fill) has something to look at: not all of it need turn out to be records.
-    pub(crate) fn has_more(&self) -> bool {
+    pub fn has_more(&self) -> bool {
         self.error.is_some() || self.queue.iter().any(|draining| !self.is_silent(&draining.partition))
     }
 
@@ -208,7 +235,7 @@ impl Delivery {
     /// # Errors
     /// When a batch cannot be read. Records before it are lent first, with the error at the next call; other
     /// partitions go on with the call after it.
-    pub(crate) fn fill(&mut self, max_records: usize) -> Result<(), CorruptRecords> {
+    pub fn fill(&mut self, max_records: usize) -> Result<(), CorruptRecords> {
         self.take_back();
         self.suspend_others();
         let mut next = 0;
@@ -238,7 +265,7 @@ impl Delivery {
     }
 
     /// Takes back the records that were lent, and lends none.
-    pub(crate) fn take_back(&mut self) {
+    pub fn take_back(&mut self) {
         self.shelf.clear();
         self.reader.take_back();
     }
@@ -280,13 +307,13 @@ impl Delivery {
     }
 
     /// The records that the last [`fill`](Self::fill) took out.
-    pub(crate) fn records(&self) -> Records<'_> {
+    pub fn records(&self) -> Records<'_> {
         Records::new(&self.shelf, &self.reader.buffers)
     }
 
     /// What the core has to know: how far each partition was handed out, where that is news since the last call, and how
     /// much memory that takes.
-    pub(crate) fn take_delivered(&mut self) -> Delivered {
+    pub fn take_delivered(&mut self) -> Delivered {
         Delivered { consumed: self.take_consumed(), decoded_bytes: self.reader.bytes() }
     }
 

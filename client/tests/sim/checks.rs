@@ -1,0 +1,342 @@
+//! What has to be true, by what the broker's core holds and what the applications saw: the code under test is not asked.
+//!
+//! | always | |
+//! |---|---|
+//! | ownership | in one generation, a partition has one owner; records come of partitions that are owned only |
+//! | order | within an ownership, each record of the log comes once, in order, and none is left out |
+//! | beginning | an ownership begins where the group has committed, or before what nobody has processed |
+//! | commits | never go back, and never pass a record that no application has processed |
+//!
+//! A record is *processed* when the application that had it comes back with its next call. Whoever seeks back may process
+//! and commit again; what a truncation takes away is nobody's any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use milena_client::TopicPartition;
+
+use crate::network::ClientId;
+
+/// What a record says: a number that no other record has.
+pub type Value = u64;
+
+/// All that is known from outside.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    logs: BTreeMap<TopicPartition, Log>,
+    holders: BTreeMap<ClientId, Holder>,
+    /// Where a group without offsets begins is its own affair (`auto.offset.reset=latest`).
+    from_latest: bool,
+    pub delivered: usize,
+    pub duplicates: usize,
+}
+
+/// A partition.
+#[derive(Debug, Default)]
+struct Log {
+    records: BTreeMap<i64, Entry>,
+    /// What was there before a truncation: may still come, and counts for nothing.
+    gone: BTreeSet<(i64, Value)>,
+    committed: Option<i64>,
+    /// The least that may be committed.
+    floor: i64,
+    /// Behind this the log is not what it was, and a commit from before may still come: only what lies before it is certain.
+    cut_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    value: Value,
+    is_delivered: bool,
+    is_processed: bool,
+}
+
+/// A consumer.
+#[derive(Debug, Default)]
+struct Holder {
+    instance: Option<String>,
+    generation: Option<i32>,
+    owned: BTreeMap<TopicPartition, Reading>,
+    /// Delivered, and not yet processed.
+    at_hand: Vec<(TopicPartition, i64, Value)>,
+}
+
+/// How a consumer reads a partition that it owns.
+#[derive(Debug, Default)]
+struct Reading {
+    /// What comes next; `None` until something came.
+    next: Option<i64>,
+    /// What was committed when it began.
+    begins_at: i64,
+    /// The application has gone back in it.
+    has_sought: bool,
+    is_going: bool,
+}
+
+impl Ledger {
+    pub fn new(from_latest: bool) -> Self {
+        Ledger { from_latest, ..Ledger::default() }
+    }
+
+    pub fn add_partition(&mut self, partition: TopicPartition) {
+        self.logs.insert(partition, Log::default());
+    }
+
+    fn log(&mut self, partition: &TopicPartition) -> &mut Log {
+        self.logs.get_mut(partition).expect("all partitions are known")
+    }
+
+    fn holder(&mut self, id: ClientId) -> &mut Holder {
+        self.holders.get_mut(&id).expect("a consumer is told of before it does anything")
+    }
+
+    // What the broker did.
+
+    /// Records were appended.
+    pub fn appended(&mut self, partition: &TopicPartition, base_offset: i64, values: &[Value]) {
+        let log = self.log(partition);
+        for (offset, &value) in (base_offset..).zip(values) {
+            let entry = Entry { value, is_delivered: false, is_processed: false };
+            assert!(log.records.insert(offset, entry).is_none(), "{partition} has offset {offset} twice");
+        }
+    }
+
+    /// The end of a log was cut off. Readers behind it have to come back.
+    pub fn truncated(&mut self, partition: &TopicPartition, end: i64) {
+        let log = self.log(partition);
+        let gone = log.records.split_off(&end);
+        log.gone.extend(gone.iter().map(|(offset, entry)| (*offset, entry.value)));
+        log.floor = log.floor.min(end);
+        log.cut_at = Some(log.cut_at.map_or(end, |before| before.min(end)));
+        for holder in self.holders.values_mut() {
+            if let Some(reading) = holder.owned.get_mut(partition) {
+                reading.next = reading.next.map(|next| next.min(end));
+                reading.begins_at = reading.begins_at.min(end);
+                reading.has_sought = true;
+            }
+        }
+    }
+
+    /// The beginning of a log was cut off.
+    pub fn trimmed(&mut self, partition: &TopicPartition, start: i64) {
+        let log = self.log(partition);
+        let kept = log.records.split_off(&start);
+        let gone = std::mem::replace(&mut log.records, kept);
+        log.gone.extend(gone.iter().map(|(offset, entry)| (*offset, entry.value)));
+    }
+
+    /// The group has committed this. One that comes late, from a connection that its client has given up, may go back: its
+    /// successor may have overtaken it.
+    pub fn committed(&mut self, partition: &TopicPartition, offset: i64, is_late: bool) {
+        let from_latest = self.from_latest;
+        let log = self.log(partition);
+        let before = log.committed;
+        if before == Some(offset) {
+            return;
+        }
+        if is_late {
+            log.floor = log.floor.min(offset);
+        }
+        assert!(
+            offset >= log.floor,
+            "{partition}: the commit goes back from {before:?} to {offset}, and may not below {}",
+            log.floor
+        );
+        if from_latest && before.is_none() {
+            log.records
+                .range_mut(..offset)
+                .for_each(|(_, entry)| *entry = Entry { is_processed: true, ..*entry });
+        }
+        let missed = log.records.range(..log.certain(offset)).find(|(_, entry)| !entry.is_processed);
+        if let Some((missed, entry)) = missed {
+            let what = if entry.is_delivered { "processed" } else { "delivered" };
+            panic!("{partition}: {offset} is committed, and offset {missed} has not been {what}");
+        }
+        log.committed = Some(offset);
+        let is_free = self.holders.values().any(|h| h.owned.get(partition).is_some_and(|r| r.has_sought));
+        if !is_free {
+            let log = self.log(partition);
+            log.floor = log.certain(offset);
+        }
+    }
+
+    pub fn last_committed(&self, partition: &TopicPartition) -> Option<i64> {
+        self.logs[partition].committed
+    }
+
+    // What the applications see.
+
+    pub fn begins(&mut self, id: ClientId, instance: Option<&str>) {
+        let holder = Holder { instance: instance.map(str::to_owned), ..Holder::default() };
+        self.holders.insert(id, holder);
+    }
+
+    /// A consumer is no more: it has crashed, or is closed. What it had at hand was not processed.
+    pub fn ends(&mut self, id: ClientId) {
+        self.holders.remove(&id);
+    }
+
+    /// The coordinator has told a member its generation, or epoch.
+    pub fn generation(&mut self, id: ClientId, generation: i32) {
+        self.holder(id).generation = Some(generation);
+        let owned: Vec<TopicPartition> = self.holder(id).owned.keys().cloned().collect();
+        owned.iter().for_each(|partition| self.check_owner(id, partition));
+    }
+
+    /// The listener was told: these are its own now.
+    pub fn assigned(&mut self, id: ClientId, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            let log = self.log(partition);
+            log.floor = log.floor.max(log.certain(log.committed.unwrap_or_default()));
+            let reading = Reading { begins_at: log.floor, ..Reading::default() };
+            let before = self.holder(id).owned.insert(partition.clone(), reading);
+            assert!(before.is_none(), "client {id} is assigned {partition}, which it has");
+            self.check_owner(id, partition);
+        }
+    }
+
+    /// The listener was told that these are about to go.
+    pub fn going(&mut self, id: ClientId, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            let reading = self.holder(id).owned.get_mut(partition);
+            let reading =
+                reading.unwrap_or_else(|| panic!("client {id} is to give up {partition}, which it has not"));
+            reading.is_going = true;
+        }
+    }
+
+    /// These are gone.
+    pub fn gone(&mut self, id: ClientId, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            let had = self.holder(id).owned.remove(partition);
+            assert!(had.is_some(), "client {id} has lost {partition}, which it had not");
+        }
+    }
+
+    /// The application goes back, or on, to this offset.
+    pub fn sought(&mut self, id: ClientId, partition: &TopicPartition, offset: i64) {
+        if let Some(reading) = self.holder(id).owned.get_mut(partition) {
+            reading.next = Some(offset);
+            reading.has_sought = true;
+            let log = self.log(partition);
+            log.floor = log.floor.min(offset);
+        }
+    }
+
+    /// An application has got a record.
+    pub fn delivered(&mut self, id: ClientId, partition: &TopicPartition, offset: i64, value: Value) {
+        self.delivered += 1;
+        let from_latest = self.from_latest;
+        let holder = self.holders.get_mut(&id).expect("a consumer is told of before it does anything");
+        let log = self.logs.get_mut(partition).expect("all partitions are known");
+        let Some(reading) = holder.owned.get_mut(partition).filter(|reading| !reading.is_going) else {
+            panic!("client {id} got offset {offset} of {partition}, which it does not own");
+        };
+        holder.at_hand.push((partition.clone(), offset, value));
+        let Some(entry) = log.records.get_mut(&offset).filter(|entry| entry.value == value) else {
+            let was_there = log.gone.contains(&(offset, value));
+            assert!(was_there, "{partition} has never had {value} at offset {offset}");
+            return;
+        };
+        self.duplicates += usize::from(entry.is_delivered);
+        entry.is_delivered = true;
+        if let Some(next) = reading.next {
+            assert!(offset >= next, "client {id}: offset {offset} of {partition} comes after {}", next - 1);
+            let missed = log.records.range(next..offset).next();
+            if let Some((missed, _)) = missed {
+                panic!("client {id}: offset {offset} of {partition} comes, and {missed} before it did not");
+            }
+        } else {
+            assert!(
+                offset >= reading.begins_at,
+                "client {id}: {partition} begins at {offset}, and {} was committed",
+                reading.begins_at
+            );
+            let is_free = from_latest && log.committed.is_none();
+            let missed = log.records.range(..log.certain(offset)).find(|(_, entry)| !entry.is_processed);
+            if let (Some((missed, _)), false) = (missed, is_free) {
+                panic!("client {id}: {partition} begins at {offset}, and nobody has processed {missed}");
+            }
+        }
+        reading.next = Some(offset + 1);
+    }
+
+    /// The application comes back: it is done with what it got.
+    pub fn processed(&mut self, id: ClientId) {
+        for (partition, offset, value) in std::mem::take(&mut self.holder(id).at_hand) {
+            let entry = self.log(&partition).records.get_mut(&offset);
+            if let Some(entry) = entry.filter(|entry| entry.value == value) {
+                entry.is_processed = true;
+            }
+        }
+    }
+
+    /// What an application owns.
+    pub fn owned(&self, id: ClientId) -> impl Iterator<Item = &TopicPartition> {
+        self.holders[&id].owned.keys()
+    }
+
+    fn check_owner(&self, id: ClientId, partition: &TopicPartition) {
+        let holder = &self.holders[&id];
+        for (&other_id, other) in &self.holders {
+            let is_same = other_id == id || holder.instance.is_some() && other.instance == holder.instance;
+            if !is_same && other.generation == holder.generation && other.owned.contains_key(partition) {
+                let generation = holder.generation;
+                panic!("clients {id} and {other_id} both own {partition} in generation {generation:?}");
+            }
+        }
+    }
+
+    // At the end.
+
+    /// What is not yet as it has to be in the end, if anything is not.
+    pub fn unfinished(&self, members: &[ClientId]) -> Option<String> {
+        for (partition, log) in &self.logs {
+            let owners: Vec<&ClientId> =
+                members.iter().filter(|id| self.holders[id].owned.contains_key(partition)).collect();
+            if owners.len() != 1 {
+                return Some(format!("{partition} is owned by {owners:?}"));
+            }
+            if let Some((offset, _)) = log.records.iter().find(|(_, entry)| !entry.is_processed) {
+                let is_free = self.from_latest && log.committed.is_none();
+                if !is_free {
+                    return Some(format!("offset {offset} of {partition} has not been processed"));
+                }
+            }
+            if !log.records.is_empty() && log.committed != Some(log.end()) {
+                let (committed, end) = (log.committed, log.end());
+                return Some(format!("{partition} ends at {end}, and {committed:?} is committed"));
+            }
+        }
+        None
+    }
+
+    /// Who owns what.
+    pub fn owners(&self) -> Vec<(ClientId, TopicPartition, Option<i32>)> {
+        let each = |(id, holder): (&ClientId, &Holder)| {
+            let (id, generation) = (*id, holder.generation);
+            holder.owned.keys().map(|partition| (id, partition.clone(), generation)).collect::<Vec<_>>()
+        };
+        self.holders.iter().flat_map(each).collect()
+    }
+
+    /// What the broker should hold of a partition.
+    pub fn content(&self, partition: &TopicPartition) -> Vec<(i64, Value)> {
+        self.logs[partition].records.iter().map(|(offset, entry)| (*offset, entry.value)).collect()
+    }
+
+    pub fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.logs.keys()
+    }
+}
+
+impl Log {
+    /// The offset after the last record.
+    fn end(&self) -> i64 {
+        self.records.last_key_value().map_or(0, |(offset, _)| offset + 1)
+    }
+
+    /// As far as this offset, and where the log was cut off, no further than that.
+    fn certain(&self, offset: i64) -> i64 {
+        self.cut_at.map_or(offset, |cut_at| cut_at.min(offset))
+    }
+}

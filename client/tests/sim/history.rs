@@ -1,0 +1,235 @@
+//! What a seed decides before anything happens: the cluster, the group, how its applications behave, and which kinds of
+//! faults there are.
+//!
+//! Each kind of fault is switched off altogether in many histories (swarm testing): faults hide one another, and what a rare
+//! one brings about shows best where nothing else is wrong.
+
+use std::time::Duration;
+
+use milena_broker::Settings;
+use milena_client::{Config, GroupProtocol, OffsetReset, Strategy};
+
+use crate::network::Weather;
+use crate::rng::Rng;
+
+pub const GROUP: &str = "group";
+pub const NODES: i32 = 3;
+/// What the brokers are called, with the number behind.
+pub const HOST: &str = "broker-";
+pub const PORT: u16 = 9092;
+
+/// How an application commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commits {
+    /// `enable.auto.commit`.
+    Automatic,
+    /// It waits for a commit after each poll that had records.
+    Sync,
+    /// The same, and says itself which offsets.
+    Offsets,
+    /// It does not wait, but before partitions go.
+    Async,
+}
+
+/// One kind of fault that goes on all the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A broker stops, and starts again.
+    Restart,
+    MoveLeader,
+    BumpEpoch,
+    MoveCoordinator,
+    EvictSessions,
+    /// The coordinator forgets a member.
+    EndSession,
+    /// All connections to a broker break.
+    Disconnect,
+    /// A log loses its end.
+    Truncate,
+    /// A log loses its beginning.
+    Trim,
+    /// A broker answers with errors.
+    Errors,
+    Join,
+    Leave,
+    /// A consumer is no more, and nobody is told.
+    Crash,
+    /// An application does not poll for longer than `max.poll.interval.ms`.
+    SlowPoll,
+    AddPartitions,
+}
+
+impl Kind {
+    const ALL: [(Kind, u64); 15] = [
+        // With how often it is there, in percent of histories.
+        (Kind::Restart, 35),
+        (Kind::MoveLeader, 40),
+        (Kind::BumpEpoch, 20),
+        (Kind::MoveCoordinator, 35),
+        (Kind::EvictSessions, 30),
+        (Kind::EndSession, 25),
+        (Kind::Disconnect, 30),
+        (Kind::Truncate, 20),
+        (Kind::Trim, 15),
+        (Kind::Errors, 40),
+        (Kind::Join, 60),
+        (Kind::Leave, 50),
+        (Kind::Crash, 40),
+        (Kind::SlowPoll, 30),
+        (Kind::AddPartitions, 15),
+    ];
+}
+
+/// All that is decided beforehand.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub seed: u64,
+    /// The partitions of each topic.
+    pub topics: Vec<usize>,
+    /// How long faults go on.
+    pub lasts: Duration,
+    pub weather: Weather,
+    pub faults: Vec<Kind>,
+    /// The longest between two faults, in milliseconds.
+    pub fault_every_ms: u64,
+    pub protocol: GroupProtocol,
+    pub strategies: Vec<Strategy>,
+    pub remote_assignor: &'static str,
+    /// How many consumers there are at the beginning.
+    pub members: usize,
+    /// How many consumers have a `group.instance.id`, in percent.
+    pub static_percent: u64,
+    pub commits: Commits,
+    /// Whether applications pause, and seek back.
+    pub pauses: bool,
+    pub seeks: bool,
+    pub from_latest: bool,
+    pub max_poll_records: usize,
+    pub max_poll_interval: Duration,
+    pub session_timeout: Duration,
+    pub retry_backoff: Duration,
+    pub metadata_max_age: Duration,
+    pub fetch_bytes: i32,
+    pub buffer_bytes: usize,
+    /// How long an application works on a poll, in milliseconds.
+    pub work_ms: u64,
+    pub producers: usize,
+    /// The longest between two batches of a producer, in milliseconds.
+    pub produce_every_ms: u64,
+}
+
+impl History {
+    pub fn of(seed: u64) -> History {
+        let rng = &mut Rng::new(seed);
+        let faults: Vec<Kind> =
+            Kind::ALL.iter().filter(|(_, percent)| rng.percent(*percent)).map(|(kind, _)| *kind).collect();
+        let on =
+            |rng: &mut Rng, percent, most: u64| if rng.percent(percent) { rng.within(1..=most) } else { 0 };
+        let weather = Weather {
+            latency_ms: *rng.pick(&[0, 1, 5, 20, 100]),
+            cuts: *rng.pick(&[0, 100, 500]),
+            stalls: on(rng, 30, 10),
+            breaks_before: on(rng, 30, 20),
+            breaks_after: on(rng, 30, 20),
+            refusals: on(rng, 30, 300),
+        };
+        let strategies: &[&[Strategy]] = &[
+            &[Strategy::Range, Strategy::CooperativeSticky],
+            &[Strategy::Range],
+            &[Strategy::RoundRobin],
+            &[Strategy::Sticky],
+            &[Strategy::CooperativeSticky],
+            &[Strategy::CooperativeSticky],
+        ];
+        let strategies = rng.pick(strategies).to_vec();
+        let max_poll_records = *rng.pick(&[1, 3, 10, 500]);
+        let loses_records = faults.contains(&Kind::Truncate) || faults.contains(&Kind::Trim);
+        History {
+            seed,
+            topics: (0..1 + rng.below(2)).map(|_| 1 + rng.below(5)).collect(),
+            lasts: rng.millis(5_000..=20_000),
+            weather,
+            fault_every_ms: *rng.pick(&[300, 1_500, 4_000]),
+            protocol: *rng.pick(&[GroupProtocol::Classic, GroupProtocol::Consumer]),
+            strategies,
+            remote_assignor: if rng.percent(50) { "uniform" } else { "range" },
+            members: 1 + rng.below(3),
+            static_percent: *rng.pick(&[0, 0, 50, 100]),
+            commits: *rng.pick(&[Commits::Automatic, Commits::Sync, Commits::Offsets, Commits::Async]),
+            pauses: rng.percent(30),
+            // Whoever seeks to an offset alone is not told when the log behind it becomes another one.
+            seeks: rng.percent(20) && !faults.contains(&Kind::Truncate),
+            // What `latest` leaves out is left out: only where nothing else can lead to a reset it is clear what.
+            from_latest: !loses_records && rng.percent(20),
+            max_poll_records,
+            max_poll_interval: rng.millis(3_000..=8_000),
+            session_timeout: rng.millis(6_000..=8_000),
+            retry_backoff: *rng.pick(&[Duration::from_millis(20), Duration::from_millis(100)]),
+            metadata_max_age: rng.millis(2_000..=60_000),
+            fetch_bytes: *rng.pick(&[200, 2_000, 1 << 20]),
+            buffer_bytes: *rng.pick(&[4_000, 64_000, 64 << 20]),
+            // What is written must be read within the history's end.
+            work_ms: *rng.pick(if max_poll_records < 10 { &[1, 20] } else { &[20, 300] }),
+            producers: 1 + rng.below(2),
+            produce_every_ms: *rng.pick(&[300, 1_000, 2_500]),
+            faults,
+        }
+    }
+
+    pub fn has(&self, kind: Kind) -> bool {
+        self.faults.contains(&kind)
+    }
+
+    /// Whether a static member may be fenced by what it was itself before.
+    pub fn can_fence(&self) -> bool {
+        self.has(Kind::MoveCoordinator) || self.has(Kind::Restart)
+    }
+
+    /// The brokers' settings. Times are short, so that much happens in little time.
+    pub fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        let session_ms = self.session_timeout.as_millis();
+        for (name, value) in [
+            ("group.consumer.min.session.timeout.ms", 1),
+            ("group.consumer.session.timeout.ms", session_ms),
+            ("group.consumer.min.heartbeat.interval.ms", 1),
+            ("group.consumer.heartbeat.interval.ms", 1_000),
+            ("offsets.topic.num.partitions", 3),
+        ] {
+            settings.set(name, value).expect("the broker knows it");
+        }
+        settings
+    }
+
+    /// A consumer's configuration.
+    pub fn config(&self, name: &str, instance: Option<&str>) -> Config {
+        let servers: Vec<String> = (1..=NODES).map(|node| format!("{HOST}{node}:{PORT}")).collect();
+        let reset = if self.from_latest { OffsetReset::Latest } else { OffsetReset::Earliest };
+        let config = Config::new(&servers.join(",")).expect("these are addresses");
+        let config = match self.protocol {
+            GroupProtocol::Consumer => config.group_remote_assignor(self.remote_assignor),
+            _ => config
+                .partition_assignment_strategy(self.strategies.clone())
+                .session_timeout(self.session_timeout)
+                .heartbeat_interval(Duration::from_millis(1_000)),
+        };
+        config
+            .group_id(GROUP)
+            .client_id(name)
+            .group_instance_id(instance.unwrap_or_default())
+            .group_protocol(self.protocol)
+            .auto_offset_reset(reset)
+            .enable_auto_commit(self.commits == Commits::Automatic)
+            .auto_commit_interval(Duration::from_millis(1_000))
+            .max_poll_interval(self.max_poll_interval)
+            .max_poll_records(self.max_poll_records)
+            .fetch_max_wait(Duration::from_millis(500))
+            .max_partition_fetch_bytes(self.fetch_bytes)
+            .buffer_bytes(self.buffer_bytes)
+            .request_timeout(Duration::from_millis(5_000))
+            .default_api_timeout(Duration::from_millis(10_000))
+            .retry_backoff(self.retry_backoff)
+            .metadata_max_age(self.metadata_max_age)
+            .socket_connection_setup_timeout(Duration::from_millis(2_000))
+    }
+}

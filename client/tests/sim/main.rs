@@ -1,0 +1,50 @@
+//! Histories of a consumer group that no real cluster could be made to live through, each of them a number.
+//!
+//! Consumers (their cores, and their applications' side), writers and a cluster of three brokers live in one thread under
+//! a virtual clock, and talk bytes through the real codecs. A seed decides what kind of a history it is (`history.rs`), and
+//! everything that happens in it. What has to be true is checked at each step (`checks.rs`), and when all has healed
+//! (`run.rs`).
+//!
+//! ```sh
+//! cargo test -p milena-client --test sim                       # 500 histories
+//! MILENA_SEEDS=20000 cargo test --release -p milena-client --test sim -- --nocapture
+//! MILENA_SEED=17 cargo test -p milena-client --test sim -- --nocapture    # one of them, with all that happens
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `history.rs` | what a seed decides beforehand |
+//! | `run.rs` | a history from its beginning to its end; many of them |
+//! | `world.rs` | everything there is, and one step after the other |
+//! | `clock.rs`, `rng.rs`, `trace.rs` | time, chance, and what went on |
+//! | `network.rs` | connections |
+//! | `member.rs`, `application.rs` | a consumer, and the application that has it |
+//! | `writer.rs` | who writes |
+//! | `faults.rs`, `spoil.rs` | what goes wrong |
+//! | `checks.rs` | what has to be true |
+
+mod application;
+mod checks;
+mod clock;
+mod faults;
+mod history;
+mod member;
+mod network;
+mod rng;
+mod run;
+mod spoil;
+mod trace;
+mod world;
+mod writer;
+
+/// How many histories a test run has.
+const SEEDS: u64 = 500;
+
+#[test]
+fn whatever_happens_records_are_read_and_commits_are_true() {
+    let number = |name: &str| std::env::var(name).ok().map(|value| value.parse().expect("a number"));
+    match number("MILENA_SEED") {
+        Some(seed) => run::show(seed),
+        None => run::many(0..number("MILENA_SEEDS").unwrap_or(SEEDS)),
+    }
+}
