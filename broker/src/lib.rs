@@ -22,6 +22,22 @@
 //!   shows all of it.
 //! - [`Settings`] are Kafka's, by their own names.
 //! - [`core`] is the broker without a clock and without sockets, for those who run it on a loop of their own.
+//!
+//! # Where it differs from Kafka
+//!
+//! The same requests go to it and to a real Kafka 4.3.1 (`tests/differential/`), and the answers are the same field by field, but
+//! for ids, times and the words of errors. On purpose it differs in this:
+//!
+//! - It has the APIs of clients, and those of its features that change what clients do (`group.version`, `metadata.version`,
+//!   `transaction.version`). What is for controllers, replicas, permissions, share groups and streams groups is not offered.
+//! - Nothing is replicated. Replicas are names: all that run are in sync at once, and `acks=all` waits for nobody.
+//! - What a request changes is in force on all brokers when it is answered; Kafka's brokers hear of it a little later.
+//! - There are no topics behind groups and transactions: `__consumer_offsets` and `__transaction_state` are not to be seen.
+//! - Settings cannot be altered while it runs, so DescribeConfigs has them as read-only for brokers; it also knows fewer
+//!   synonyms. Some [defaults](Settings) are others.
+//! - Produce with null records is answered (INVALID_RECORD), and so is an unknown version of ApiVersions whatever its header looks
+//!   like. Kafka never answers the one, and closes the connection when it cannot read the other.
+//! - The `uniform` assignor takes topics in the order of their ids, where Kafka has no order.
 
 pub mod core;
 

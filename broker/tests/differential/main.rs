@@ -12,6 +12,7 @@ mod records;
 mod side;
 
 mod admin;
+mod cluster;
 mod commits;
 mod compaction;
 mod configs;
@@ -22,6 +23,7 @@ mod groups;
 mod idempotence;
 mod leaving;
 mod metadata;
+mod migrations;
 mod offsets;
 mod produce;
 mod sessions;
@@ -33,10 +35,21 @@ mod versions;
 use std::panic::resume_unwind;
 use std::thread;
 
-use side::{Side, embedded, kafka};
+use side::{Side, embedded, embedded_cluster, kafka, kafka_cluster};
 
 /// Runs a scenario on both sides, and compares what was seen.
 fn same_on_both<F: Fn(&Side) + Sync>(scenario: F) {
+    same(kafka, embedded, scenario);
+}
+
+/// The same with three brokers.
+fn same_on_both_clusters<F: Fn(&Side) + Sync>(scenario: F) {
+    same(kafka_cluster, embedded_cluster, scenario);
+}
+
+type Start = fn() -> &'static [String];
+
+fn same<F: Fn(&Side) + Sync>(kafka: Start, embedded: Start, scenario: F) {
     let name = scenario_name::<F>();
     let on = |addresses: &[String]| {
         let side = Side::new(&name, addresses);

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use milena_broker::Broker;
+use milena_broker::{Broker, Builder};
 use milena_protocol::Api;
-use milena_testdata::{Kafka, Version};
+use milena_testdata::{Kafka, Options, Version};
 use serde_json::{Value, json};
 
 use crate::connection::Connection;
@@ -36,48 +36,66 @@ const LAUNCHER: &[(&str, &str)] = &[
     ("transaction.state.log.replication.factor", "1"),
 ];
 
-/// The addresses of the real Kafka's brokers.
+const RACKS: [&str; 3] = ["a", "b", "c"];
+/// Kafka's default is the leader for all.
+const SELECTOR: &str = "replica.selector.class";
+
+/// The address of the real Kafka.
 pub fn kafka() -> &'static [String] {
     static KAFKA: OnceLock<(Kafka, Vec<String>)> = OnceLock::new();
-    let (_, addresses) = KAFKA.get_or_init(|| {
-        let options = Kafka::options(Version::V4_3_1);
-        let options = SETTINGS.iter().fold(options, |options, (name, value)| options.property(name, value));
-        let kafka = options.start().unwrap();
-        let addresses = vec![kafka.address(0)];
-        warm_up(&addresses);
-        (kafka, addresses)
-    });
-    addresses
+    &KAFKA.get_or_init(|| start_kafka(Kafka::options(Version::V4_3_1), 1)).1
+}
+
+/// The addresses of a real Kafka of three brokers, each in a rack.
+pub fn kafka_cluster() -> &'static [String] {
+    static KAFKA: OnceLock<(Kafka, Vec<String>)> = OnceLock::new();
+    let options = || {
+        let selector = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+        Kafka::options(Version::V4_3_1).brokers(3).racks(&RACKS).property(SELECTOR, selector)
+    };
+    &KAFKA.get_or_init(|| start_kafka(options(), 3)).1
+}
+
+fn start_kafka(options: Options, brokers: usize) -> (Kafka, Vec<String>) {
+    let options = SETTINGS.iter().fold(options, |options, (name, value)| options.property(name, value));
+    let kafka = options.start().unwrap();
+    let addresses: Vec<String> = (0..brokers).map(|n| kafka.address(n)).collect();
+    warm_up(&addresses);
+    (kafka, addresses)
 }
 
 /// The address of the embedded broker.
 pub fn embedded() -> &'static [String] {
     static EMBEDDED: OnceLock<(Broker, Vec<String>)> = OnceLock::new();
-    let (_, addresses) = EMBEDDED.get_or_init(|| {
-        let settings = SETTINGS.iter().chain(LAUNCHER);
-        let builder = settings.fold(Broker::builder(), |builder, (name, value)| builder.setting(name, value));
-        let broker = builder.start_blocking().unwrap();
-        let addresses: Vec<String> = broker.addresses().iter().map(ToString::to_string).collect();
-        warm_up(&addresses);
-        (broker, addresses)
-    });
-    addresses
+    &EMBEDDED.get_or_init(|| start_embedded(Broker::builder())).1
+}
+
+/// The addresses of an embedded cluster of three brokers, each in a rack.
+pub fn embedded_cluster() -> &'static [String] {
+    static EMBEDDED: OnceLock<(Broker, Vec<String>)> = OnceLock::new();
+    &EMBEDDED.get_or_init(|| start_embedded(Broker::builder().brokers(3).racks(RACKS))).1
+}
+
+fn start_embedded(builder: Builder) -> (Broker, Vec<String>) {
+    let settings = SETTINGS.iter().chain(LAUNCHER);
+    let builder = settings.fold(builder, |builder, (name, value)| builder.setting(name, value));
+    let broker = builder.start_blocking().unwrap();
+    let addresses: Vec<String> = broker.addresses().iter().map(ToString::to_string).collect();
+    warm_up(&addresses);
+    (broker, addresses)
 }
 
 /// Waits until every group and every transaction has a coordinator that answers: their topics are created when they are
 /// first asked for.
 fn warm_up(addresses: &[String]) {
     let side = Side::new("warm-up", addresses);
-    let mut connection = side.connect();
     for n in 0..16 {
-        let group = format!("warm-up-{n}");
-        let key = json!({ "key": group, "keyType": 0 });
-        connection.until(Api::FindCoordinator, 1, key, |answer| answer["errorCode"] == 0);
-        let group = json!({ "groups": [{ "groupId": group, "topics": null }] });
+        let name = format!("warm-up-{n}");
+        let group = json!({ "groups": [{ "groupId": name, "topics": null }] });
+        let mut connection = side.connect_to(side.coordinator(&name, 0));
         connection.until(Api::OffsetFetch, 8, group, |answer| answer["groups"][0]["errorCode"] == 0);
-        let key = json!({ "key": format!("warm-up-{n}"), "keyType": 1 });
-        connection.until(Api::FindCoordinator, 1, key, |answer| answer["errorCode"] == 0);
-        let producer = json!({ "transactionalId": format!("warm-up-{n}"), "transactionTimeoutMs": 1000 });
+        let producer = json!({ "transactionalId": name, "transactionTimeoutMs": 1000 });
+        let mut connection = side.connect_to(side.coordinator(&name, 1));
         connection.until(Api::InitProducerId, 2, producer, |answer| answer["errorCode"] == 0);
     }
 }
@@ -98,6 +116,11 @@ impl Side {
         self.observed.into_inner().lines
     }
 
+    /// Connects to a broker.
+    pub fn connect_to(&self, node_id: i32) -> Connection<'_> {
+        Connection::new(self, &self.addresses[node_id as usize - 1], "client")
+    }
+
     /// Connects to the first broker.
     pub fn connect(&self) -> Connection<'_> {
         self.connect_as("client")
@@ -105,6 +128,13 @@ impl Side {
 
     pub fn connect_as(&self, client_id: &'static str) -> Connection<'_> {
         Connection::new(self, &self.addresses[0], client_id)
+    }
+
+    /// The broker that coordinates a group (type 0), or transactions (type 1).
+    pub fn coordinator(&self, key: &str, key_type: i8) -> i32 {
+        let asked = json!({ "key": key, "keyType": key_type });
+        let answer = self.connect().until(Api::FindCoordinator, 3, asked, |answer| answer["errorCode"] == 0);
+        answer["nodeId"].as_i64().unwrap() as i32
     }
 
     /// Writes an answer down.

@@ -44,11 +44,7 @@ impl ClassicGroup {
         } else {
             match self.check_member(member_id, request.group_instance_id.as_deref()) {
                 Ok(()) => self.join_again(context, request, shared),
-                Err(error) => {
-                    let mut response = refusal(member_id, error);
-                    response.protocol_name = None;
-                    answer_join_now(context, shared, response);
-                }
+                Err(error) => refuse_join(context, shared, member_id, error),
             }
         }
     }
@@ -190,8 +186,7 @@ impl ClassicGroup {
 
     /// Tells who waits under this id that another one has taken its place.
     fn fence(&mut self, id: &Str, context: &Context<'_>, shared: &mut Shared) {
-        let mut response = refusal(id, ErrorCode::FENCED_INSTANCE_ID);
-        response.protocol_name = None;
+        let response = refusal(id, ErrorCode::FENCED_INSTANCE_ID);
         self.answer_join(id, response, shared);
         self.answer_sync(id, ErrorCode::FENCED_INSTANCE_ID, shared, context.now);
     }

@@ -55,6 +55,7 @@ impl ConsumerGroup {
         response.member_id = id.clone();
         if is_unknown && request.group_instance_id.is_none() && context.version >= MEMBER_ID_REQUIRED {
             response.error_code = ErrorCode::MEMBER_ID_REQUIRED;
+            response.protocol_name = None;
             return Ok(response);
         }
         let (before, replaced) = self.find_classic(&id, request)?;
