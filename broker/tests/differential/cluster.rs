@@ -37,7 +37,9 @@ fn placed(side: &Side, name: &str, replicas: &[&[i32]]) -> String {
             side.connect_to(node).until(Api::Metadata, 12, asked, |answer| {
                 let partitions = answer["topics"][0]["partitions"].as_array().unwrap();
                 partitions.len() == replicas.len()
-                    && partitions.iter().all(|p| p["isrNodes"].as_array().unwrap().len() == replicas[n].len().max(1))
+                    && partitions
+                        .iter()
+                        .all(|p| p["isrNodes"].as_array().unwrap().len() == replicas[n].len().max(1))
             });
         }
     }
@@ -49,7 +51,11 @@ fn all_brokers_tell_the_same_of_the_cluster() {
     same_on_both_clusters(|side| {
         let topic = placed(side, "a", &[&[2, 3, 1], &[3, 1, 2]]);
         for node in 1..=3 {
-            let answer = side.connect_to(node).ask_quietly(Api::Metadata, 12, json!({ "topics": [{ "name": topic }] }));
+            let answer = side.connect_to(node).ask_quietly(
+                Api::Metadata,
+                12,
+                json!({ "topics": [{ "name": topic }] }),
+            );
             side.observe("topics", &json!({ "topics": answer["topics"] }));
             side.observe("brokers", &json!({ "brokers": answer["brokers"] }));
         }
@@ -66,6 +72,13 @@ fn who_does_not_lead_says_who_does() {
         for node in [2, 3, 1] {
             side.note(format!("to {node}"));
             let mut connection = side.connect_to(node);
+            if node == 3 {
+                // A follower hears a little later of what all have.
+                let asked = fetch_request(&topic, json!({}));
+                connection.until(Api::Fetch, 12, asked, |answer| {
+                    answer["responses"][0]["partitions"][0]["highWatermark"] == 3
+                });
+            }
             for version in [9, 10, 12] {
                 connection.ask(Api::Produce, version, produce_request(&topic, 0, -1, batch(&["a"]).into()));
             }
@@ -85,7 +98,8 @@ fn who_does_not_lead_says_who_does() {
             let asked = json!({ "topics": [{ "topic": topic, "partitions": [partition] }] });
             connection.ask(Api::OffsetForLeaderEpoch, 4, asked);
             let partition = json!({ "partitionIndex": 0, "offset": 0 });
-            let asked = json!({ "topics": [{ "name": topic, "partitions": [partition] }], "timeoutMs": 1000 });
+            let asked =
+                json!({ "topics": [{ "name": topic, "partitions": [partition] }], "timeoutMs": 1000 });
             connection.ask(Api::DeleteRecords, 2, asked);
         }
     });
@@ -187,7 +201,8 @@ fn topics_on_three_brokers() {
         };
         create("four", json!({ "numPartitions": 1, "replicationFactor": 4 }));
         create("three", json!({ "numPartitions": 2, "replicationFactor": 3 }));
-        let on = |partition: i32, brokers: &[i32]| json!({ "partitionIndex": partition, "brokerIds": brokers });
+        let on =
+            |partition: i32, brokers: &[i32]| json!({ "partitionIndex": partition, "brokerIds": brokers });
         let with = |assignments: Value| json!({ "numPartitions": -1, "replicationFactor": -1, "assignments": assignments });
         create("uneven", with(json!([on(0, &[1, 2]), on(1, &[3])])));
         create("same", with(json!([on(0, &[1, 1])])));

@@ -19,8 +19,11 @@ fn classic(topic: &str) -> Value {
 fn classic_group(connection: &mut Connection<'_>, group: &str, topic: &str) -> String {
     let member = enter(connection, group, classic(topic));
     connection.receive_quietly();
-    let answer =
-        connection.ask_quietly(Api::SyncGroup, 5, sync(group, 1, &member, &[(&member, &assignment(topic, &[0, 1]))]));
+    let answer = connection.ask_quietly(
+        Api::SyncGroup,
+        5,
+        sync(group, 1, &member, &[(&member, &assignment(topic, &[0, 1]))]),
+    );
     assert_eq!(answer["errorCode"], 0, "{answer}");
     member
 }
@@ -56,8 +59,11 @@ fn a_classic_group_becomes_a_consumer_group_with_its_members() {
         let answer = old.ask_quietly(Api::JoinGroup, 9, join(&group, &member, classic(&topic)));
         side.note(format!(
             "{} {} {}, {} members, skip the assignment: {}",
-            answer["errorCode"], answer["protocolName"], answer["protocolType"],
-            answer["members"].as_array().unwrap().len(), answer["skipAssignment"],
+            answer["errorCode"],
+            answer["protocolName"],
+            answer["protocolType"],
+            answer["members"].as_array().unwrap().len(),
+            answer["skipAssignment"],
         ));
         let generation = answer["generationId"].as_i64().unwrap() as i32;
         old.ask(Api::SyncGroup, 5, sync(&group, generation, &member, &[]));
