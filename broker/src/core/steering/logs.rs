@@ -33,6 +33,8 @@ impl Core {
         let batch = only_batch(Some(batch), i16::MAX).map_err(refused)?;
         let wall_ms = self.clock.unix_ms(now);
         let asked = Asked { node_id, topic, index: partition, current_leader_epoch: -1, only_leader: true };
+        let topic_id = self.cluster.replica(asked).map_err(refused)?.topic_id();
+        self.cluster.make_room(topic_id, batch.size, wall_ms).map_err(refused)?;
         let mut replica = self.cluster.replica(asked).map_err(refused)?;
         let mut to = Append {
             settings: replica.settings,

@@ -69,8 +69,9 @@ fn find(sim: &mut Sim, connection: ConnectionId, id: &str, key_type: i8) -> i32 
 
 impl Client {
     fn new(sim: &mut Sim, id: &str) -> Self {
-        let connection = sim.connect(1);
-        find(sim, connection, id, 1);
+        let anywhere = sim.connect(1);
+        let node_id = find(sim, anywhere, id, 1);
+        let connection = sim.connect(node_id);
         let producer = Producer { id: -1, epoch: -1 };
         let mut client = Client { id: id.into(), connection, producer, sequences: vec![0; 3] };
         client.begin(sim);
@@ -163,7 +164,8 @@ fn committed_request(partition: i32, offset: i64) -> FetchRequest {
 
 /// Fetches with read_committed.
 fn fetch(sim: &mut Sim, partition: i32, offset: i64) -> PartitionData {
-    let connection = sim.connect(1);
+    let (leader, _) = sim.core.leader("t", partition).unwrap();
+    let connection = sim.connect(leader.unwrap());
     let response: FetchResponse = sim.ask(connection, 12, committed_request(partition, offset));
     let data = response.responses[0].partitions[0].clone();
     assert_eq!(data.error_code, ErrorCode::NONE);

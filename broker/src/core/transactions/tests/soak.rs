@@ -1,10 +1,12 @@
 //! Random producers against a simple model: who reads with read_committed gets what was committed, in order, and nothing
-//! else.
+//! else; whichever brokers lead, coordinate, or stand still.
 
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::core::cluster::TRANSACTION_STATE;
 use crate::core::rng::Rng;
+use crate::core::steering::Steer;
 
 /// A transaction: which client's, and its number there.
 type Id = (usize, u64);
@@ -37,11 +39,14 @@ struct Run {
     open: Vec<Option<Vec<i32>>>,
     number: Vec<u64>,
     next_value: u64,
+    /// To each broker that runs.
+    connections: BTreeMap<i32, ConnectionId>,
 }
 
 impl Run {
     fn new(seed: u64) -> Self {
-        let mut sim = sim(&[]);
+        let mut sim = Sim::with_brokers(&[None, None, None], &[]);
+        sim.topic("t", 3, &[]);
         let clients: Vec<Client> = (0..4).map(|n| Client::new(&mut sim, &format!("client-{n}"))).collect();
         let count = clients.len();
         Run {
@@ -52,7 +57,28 @@ impl Run {
             open: vec![None; count],
             number: vec![0; count],
             next_value: 0,
+            connections: BTreeMap::new(),
         }
+    }
+
+    fn to_broker(&mut self, n: usize, node_id: i32) {
+        let sim = &mut self.sim;
+        self.clients[n].connection = *self.connections.entry(node_id).or_insert_with(|| sim.connect(node_id));
+    }
+
+    fn to_leader(&mut self, n: usize, partition: i32) {
+        let (leader, _) = self.sim.core.leader("t", partition).unwrap();
+        self.to_broker(n, leader.expect("somebody runs"));
+    }
+
+    fn to_coordinator(&mut self, n: usize) {
+        let node_id = self.sim.core.cluster.known_coordinator(TRANSACTION_STATE, &self.clients[n].id);
+        self.to_broker(n, node_id.expect("somebody runs"));
+    }
+
+    fn begin(&mut self, n: usize) {
+        self.to_coordinator(n);
+        self.clients[n].begin(&mut self.sim);
     }
 
     fn key(&self, n: usize) -> Id {
@@ -72,14 +98,36 @@ impl Run {
 
     fn step(&mut self) {
         let n = self.rng.below(self.clients.len());
-        match self.rng.below(20) {
+        match self.rng.below(24) {
             0..12 => self.write(n),
             12..16 => self.end(n),
             16 => self.crash(n),
             17 => self.zombie(n),
             18 => self.sim.pass(self.rng.below(3_000) as u64),
+            20.. => self.steer(n),
             _ => self.time_out(),
         }
+    }
+
+    /// Something moves, stops or starts.
+    fn steer(&mut self, n: usize) {
+        let node_id = 1 + self.rng.below(3) as i32;
+        let running = self.sim.core.catalog().brokers().filter(|broker| broker.is_up).count();
+        let steer = match self.rng.below(4) {
+            0 => {
+                let partition = self.rng.below(3) as i32;
+                Steer::MoveLeader { topic: "t".into(), partition, node_id }
+            }
+            1 => Steer::MoveTransactionCoordinator { transactional_id: self.clients[n].id.clone(), node_id },
+            2 if running > 1 => {
+                self.connections.remove(&node_id);
+                Steer::StopBroker { node_id }
+            }
+            _ => Steer::StartBroker { node_id },
+        };
+        // What is stopped cannot lead, and what runs cannot start.
+        let _ = self.sim.core.steer(steer, self.sim.now);
+        self.sim.run();
     }
 
     fn write(&mut self, n: usize) {
@@ -93,11 +141,14 @@ impl Run {
         let borrowed: Vec<&str> = values.iter().map(String::as_str).collect();
         let version = if Self::is_new(n) { 12 } else { 9 };
         let has = self.open[n].get_or_insert_default();
-        let client = &mut self.clients[n];
-        if !Self::is_new(n) && !has.contains(&partition) {
-            assert_eq!(client.add(&mut self.sim, 3, &[partition]), [ErrorCode::NONE]);
-        }
+        let is_there = has.contains(&partition);
         has.push(partition);
+        if !Self::is_new(n) && !is_there {
+            self.to_coordinator(n);
+            assert_eq!(self.clients[n].add(&mut self.sim, 3, &[partition]), [ErrorCode::NONE]);
+        }
+        self.to_leader(n, partition);
+        let client = &mut self.clients[n];
         assert_eq!(client.write(&mut self.sim, version, partition, &borrowed), ErrorCode::NONE);
         let key = self.key(n);
         self.model.logs.entry(partition).or_default().extend(values.into_iter().map(|value| (value, key)));
@@ -109,6 +160,7 @@ impl Run {
         }
         let committed = self.rng.below(2) == 0;
         let version = if Self::is_new(n) { 5 } else { 3 };
+        self.to_coordinator(n);
         let mut again = self.clients[n].clone();
         assert_eq!(self.clients[n].end(&mut self.sim, version, committed), ErrorCode::NONE);
         if self.rng.below(4) == 0 {
@@ -121,7 +173,7 @@ impl Run {
 
     /// A client starts anew, and aborts what it had open.
     fn crash(&mut self, n: usize) {
-        self.clients[n].begin(&mut self.sim);
+        self.begin(n);
         if self.open[n].is_some() {
             self.ended(n, false);
         }
@@ -132,8 +184,13 @@ impl Run {
         let mut zombie = self.clients[n].clone();
         self.crash(n);
         let version = if Self::is_new(n) { 12 } else { 9 };
-        let code = zombie.write(&mut self.sim, version, self.rng.below(3) as i32, &["zombie"]);
+        let partition = self.rng.below(3) as i32;
+        self.to_leader(n, partition);
+        zombie.connection = self.clients[n].connection;
+        let code = zombie.write(&mut self.sim, version, partition, &["zombie"]);
         assert!(!code.is_none());
+        self.to_coordinator(n);
+        zombie.connection = self.clients[n].connection;
         assert!(!zombie.end(&mut self.sim, if Self::is_new(n) { 5 } else { 3 }, true).is_none());
     }
 
@@ -143,7 +200,7 @@ impl Run {
         for n in 0..self.clients.len() {
             if self.open[n].is_some() {
                 self.ended(n, false);
-                self.clients[n].begin(&mut self.sim);
+                self.begin(n);
             }
         }
     }
@@ -158,9 +215,9 @@ impl Run {
 
 #[test]
 fn read_committed_gives_what_was_committed_in_order_and_nothing_else() {
-    for seed in 0..12 {
+    for seed in 0..40 {
         let mut run = Run::new(seed);
-        for step in 0..120 {
+        for step in 0..150 {
             run.step();
             if step % 10 == 0 {
                 run.check();
