@@ -1,8 +1,8 @@
 //! The options that say which brokers to talk to, and how: the same for each command that talks to some.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use milena_client::{Admin, Config, ConfigError, Error};
+use milena_client::{Admin, Config, ConfigError, Error, ProducerConfig};
 
 use crate::failure::Failure;
 
@@ -14,6 +14,9 @@ const DEFAULTS: [(&str, &str); 3] = [
     // A name that was mistyped makes no topic.
     ("allow.auto.create.topics", "false"),
 ];
+
+/// The same, for producers.
+const PRODUCER_DEFAULTS: [(&str, &str); 2] = [("client.id", "milena"), ("max.block.ms", "10000")];
 
 /// Stands for no address. It is one that cannot be meant: nobody listens on port 1.
 const NOWHERE: &str = "nowhere.invalid:1";
@@ -40,6 +43,34 @@ pub struct BrokerArgs {
     properties: Vec<(String, String)>,
 }
 
+/// The configuration of a consumer or of a producer.
+trait Properties {
+    fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError>;
+    fn set_from_file(&mut self, file: &Path) -> Result<(), ConfigError>;
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+macro_rules! properties {
+    ($Config:ident) => {
+        impl Properties for $Config {
+            fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+                $Config::set(self, name, value)
+            }
+
+            fn set_from_file(&mut self, file: &Path) -> Result<(), ConfigError> {
+                $Config::set_from_file(self, file)
+            }
+
+            fn get(&self, name: &str) -> Option<String> {
+                $Config::get(self, name)
+            }
+        }
+    };
+}
+
+properties!(Config);
+properties!(ProducerConfig);
+
 /// `NAME=VALUE`
 fn property(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("a property is written as name=value")?;
@@ -52,7 +83,25 @@ impl BrokerArgs {
     /// # Errors
     /// What whoever called the command did wrong.
     pub fn config(&self, options: &[(&str, &str)]) -> Result<Config, String> {
-        self.try_config(options).map_err(|problem| problem.to_string())?.ok_or_else(|| match &self.config {
+        self.fill(Config::new(NOWHERE), &DEFAULTS, options)
+    }
+
+    /// The same, for a producer.
+    ///
+    /// # Errors
+    /// What whoever called the command did wrong.
+    pub fn producer_config(&self, options: &[(&str, &str)]) -> Result<ProducerConfig, String> {
+        self.fill(ProducerConfig::new(NOWHERE), &PRODUCER_DEFAULTS, options)
+    }
+
+    fn fill<C: Properties>(
+        &self,
+        config: Result<C, ConfigError>,
+        defaults: &[(&str, &str)],
+        options: &[(&str, &str)],
+    ) -> Result<C, String> {
+        let config = config.and_then(|config| self.try_fill(config, defaults, options));
+        config.map_err(|problem| problem.to_string())?.ok_or_else(|| match &self.config {
             None => "--bootstrap is missing: the address of a broker, as in localhost:9092; `milena broker` runs one there"
                 .to_owned(),
             Some(file) => {
@@ -62,9 +111,13 @@ impl BrokerArgs {
     }
 
     /// `None` without an address.
-    fn try_config(&self, options: &[(&str, &str)]) -> Result<Option<Config>, ConfigError> {
-        let mut config = Config::new(NOWHERE)?;
-        for (name, value) in DEFAULTS {
+    fn try_fill<C: Properties>(
+        &self,
+        mut config: C,
+        defaults: &[(&str, &str)],
+        options: &[(&str, &str)],
+    ) -> Result<Option<C>, ConfigError> {
+        for (name, value) in defaults {
             config.set(name, value)?;
         }
         if let Some(file) = &self.config {

@@ -1,4 +1,4 @@
-//! `milena`: read Kafka topics, and see what Kafka's wire protocol says.
+//! `milena`: read and write Kafka topics, and see what Kafka's wire protocol says.
 //!
 //! One file for each command. Each gives back a [`Failure`] or nothing; what a user did wrong at the command line is
 //! said by clap, with exit code 2.
@@ -13,6 +13,7 @@ mod groups;
 mod interrupt;
 mod lag;
 mod message;
+mod produce;
 mod rates;
 mod records;
 mod screen;
@@ -26,7 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::Failure;
 
-/// Read Kafka topics, and see what Kafka's wire protocol says
+/// Read and write Kafka topics, and see what Kafka's wire protocol says
 #[derive(Parser)]
 #[command(name = "milena", version, arg_required_else_help = true)]
 struct Cli {
@@ -40,6 +41,8 @@ enum Command {
     Demo(demo::Args),
     /// Print the records of topics
     Consume(consume::Args),
+    /// Write what standard input says to a topic
+    Produce(produce::Args),
     /// List and describe groups, set their offsets
     #[command(subcommand)]
     Groups(groups::Command),
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(args),
         Command::Consume(args) => consume::run(args),
+        Command::Produce(args) => produce::run(args),
         Command::Groups(command) => groups::run(command),
         Command::Lag(args) => lag::run(args),
         Command::Broker(args) => broker::run(args),

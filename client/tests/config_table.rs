@@ -1,5 +1,6 @@
-//! Every property of Kafka's consumer is honoured, or refused with a reason: checked against Kafka's own `ConsumerConfig`,
-//! which `testdata/make-consumer-config` writes down, and listed in `PROPERTIES.md`. To write that page again:
+//! Every property of Kafka's consumer and producer is honoured, or refused with a reason: checked against Kafka's own
+//! `ConsumerConfig` and `ProducerConfig`, which `testdata/make-consumer-config` writes down, and listed in `PROPERTIES.md` and
+//! `PRODUCER_PROPERTIES.md`. To write these pages again:
 //!
 //! ```text
 //! MILENA_WRITE_PROPERTIES=1 cargo test -p milena-client --test config_table
@@ -8,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use milena_client::{Config, ConfigErrorKind, Property, Support};
+use milena_client::{Config, ConfigError, ConfigErrorKind, ProducerConfig, Property, Support};
 use serde_json::Value;
 
 /// Values that Kafka's check lets through and ours does not, each with the reason.
@@ -25,6 +26,77 @@ const STRICTER: &[(&str, &str, &str)] = &[
     ("socket.connection.setup.timeout.ms", "-2147483649", "a time is not negative"),
 ];
 
+/// The same for the producer.
+const STRICTER_PRODUCER: &[(&str, &str, &str)] = &[
+    ("socket.connection.setup.timeout.max.ms", "-1", "a time is not negative"),
+    ("socket.connection.setup.timeout.max.ms", "-2", "a time is not negative"),
+    ("socket.connection.setup.timeout.max.ms", "-2147483649", "a time is not negative"),
+    ("socket.connection.setup.timeout.ms", "-1", "a time is not negative"),
+    ("socket.connection.setup.timeout.ms", "-2", "a time is not negative"),
+    ("socket.connection.setup.timeout.ms", "-2147483649", "a time is not negative"),
+];
+
+/// A client, and what is known of its properties.
+struct Client {
+    properties: fn() -> Vec<&'static Property>,
+    accepts: fn(&str, &str) -> Result<(), ConfigError>,
+    /// The value after setting it, or without having set it.
+    value: fn(&str, Option<&str>) -> Option<String>,
+    file: &'static str,
+    stricter: &'static [(&'static str, &'static str, &'static str)],
+    page: &'static str,
+    title: &'static str,
+}
+
+const CONSUMER: Client = Client {
+    properties: || Config::properties().collect(),
+    accepts: |name, value| consumer().set(name, value),
+    value: |name, value| {
+        let mut config = consumer();
+        value.map(|value| config.set(name, value).unwrap());
+        config.get(name)
+    },
+    file: "consumer-config.jsonl",
+    stricter: STRICTER,
+    page: "PROPERTIES.md",
+    title: "\
+        # The consumer's properties\n\
+        \n\
+        All properties of Kafka 4.3.1's consumer, and what milena makes of each. They are set by their names with \
+        `Config::set`,\n\
+        or with the method of the same name, underscores for dots: `max.poll.records` is \
+        `max_poll_records`.\n\
+        Times are a `Duration` there, and have no unit in their name: `session.timeout.ms` is `session_timeout`.\n",
+};
+
+const PRODUCER: Client = Client {
+    properties: || ProducerConfig::properties().collect(),
+    accepts: |name, value| producer().set(name, value),
+    value: |name, value| {
+        let mut config = producer();
+        value.map(|value| config.set(name, value).unwrap());
+        config.get(name)
+    },
+    file: "producer-config.jsonl",
+    stricter: STRICTER_PRODUCER,
+    page: "PRODUCER_PROPERTIES.md",
+    title: "\
+        # The producer's properties\n\
+        \n\
+        All properties of Kafka 4.3.1's producer, and what milena makes of each. They are set by their names with \
+        `ProducerConfig::set`,\n\
+        or with the method of the same name, underscores for dots: `batch.size` is `batch_size`.\n\
+        Times are a `Duration` there, and have no unit in their name: `delivery.timeout.ms` is `delivery_timeout`.\n",
+};
+
+fn consumer() -> Config {
+    Config::new("localhost:9092").unwrap()
+}
+
+fn producer() -> ProducerConfig {
+    ProducerConfig::new("localhost:9092").unwrap()
+}
+
 /// A property as Kafka has it.
 struct Kafkas {
     name: String,
@@ -34,12 +106,23 @@ struct Kafkas {
     refuses: Vec<String>,
 }
 
-fn kafkas() -> Vec<Kafkas> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/consumer-config.jsonl");
-    let lines = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let properties: Vec<Kafkas> = lines.lines().map(property).collect();
-    assert!(properties.len() > 100, "only {} properties", properties.len());
-    properties
+impl Client {
+    fn kafkas(&self) -> Vec<Kafkas> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(self.file);
+        let lines =
+            std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let properties: Vec<Kafkas> = lines.lines().map(property).collect();
+        assert!(properties.len() > 100, "only {} properties", properties.len());
+        properties
+    }
+
+    fn ours(&self) -> BTreeMap<&'static str, &'static Property> {
+        (self.properties)().into_iter().map(|property| (property.name(), property)).collect()
+    }
+
+    fn accepts(&self, name: &str, value: &str) -> bool {
+        (self.accepts)(name, value).is_ok()
+    }
 }
 
 fn property(line: &str) -> Kafkas {
@@ -54,70 +137,64 @@ fn property(line: &str) -> Kafkas {
     }
 }
 
-fn ours() -> BTreeMap<&'static str, &'static Property> {
-    Config::properties().map(|property| (property.name(), property)).collect()
-}
-
-fn config() -> Config {
-    Config::new("localhost:9092").unwrap()
-}
-
-fn accepts(name: &str, value: &str) -> bool {
-    config().set(name, value).is_ok()
-}
-
-#[test]
-fn every_property_of_kafka_is_honoured_or_refused_with_a_reason() {
-    let kafkas: BTreeSet<String> = kafkas().into_iter().map(|property| property.name).collect();
-    let ours = ours();
+fn every_property_is_honoured_or_refused(client: &Client) {
+    let kafkas: BTreeSet<String> = client.kafkas().into_iter().map(|property| property.name).collect();
+    let ours = client.ours();
     let names: BTreeSet<String> = ours.keys().map(|name| (*name).to_owned()).collect();
     assert_eq!(names, kafkas);
-    assert_eq!(Config::properties().count(), names.len(), "a property is listed twice");
+    assert_eq!((client.properties)().len(), names.len(), "a property is listed twice");
     for (name, property) in ours {
         let why = match property.support() {
             Support::Full => {
-                assert!(config().get(name).is_some(), "{name} has no value");
+                assert!((client.value)(name, None).is_some(), "{name} has no value");
                 continue;
             }
             Support::Only { values, why } => {
-                assert!(values.iter().all(|value| accepts(name, value)), "{name}");
+                assert!(values.iter().all(|value| client.accepts(name, value)), "{name}");
                 why
             }
             Support::None { why } => why,
             support => panic!("{name}: {support:?}"),
         };
-        let error = config().set(name, "any text").unwrap_err();
+        let error = (client.accepts)(name, "any text").unwrap_err();
         assert_eq!(error.kind(), ConfigErrorKind::NotSupported);
         assert!(why.split(' ').count() > 3 && error.to_string().contains(why), "{error}");
     }
 }
 
 #[test]
-fn defaults_are_kafkas() {
-    for Kafkas { name, default, .. } in kafkas() {
-        let (Some(ours), Some(default)) =
-            (config().get(&name).filter(|_| name != "bootstrap.servers"), default)
-        else {
-            continue;
-        };
-        // Kafka's null is our empty text.
-        let Some(default) = default else {
-            assert_eq!(ours, "", "{name}");
-            continue;
-        };
-        let mut config = config();
-        config.set(&name, &default.replace("class ", "")).unwrap();
-        assert_eq!(Some(ours), config.get(&name), "{name}");
-    }
+fn every_property_of_kafka_is_honoured_or_refused_with_a_reason() {
+    every_property_is_honoured_or_refused(&CONSUMER);
+    every_property_is_honoured_or_refused(&PRODUCER);
 }
 
 #[test]
-fn values_are_accepted_and_refused_as_by_kafka() {
-    let mut stricter: Vec<(&str, &str)> = STRICTER.iter().map(|(name, value, _)| (*name, *value)).collect();
-    let ours = ours();
-    for Kafkas { name, accepts: accepted, refuses: refused, .. } in kafkas() {
+fn defaults_are_kafkas() {
+    for client in [CONSUMER, PRODUCER] {
+        for Kafkas { name, default, .. } in client.kafkas() {
+            let (Some(ours), Some(default)) =
+                ((client.value)(&name, None).filter(|_| name != "bootstrap.servers"), default)
+            else {
+                continue;
+            };
+            // Kafka's null is our empty text.
+            let Some(default) = default else {
+                assert_eq!(ours, "", "{name}");
+                continue;
+            };
+            let set = (client.value)(&name, Some(&default.replace("class ", "")));
+            assert_eq!(Some(ours), set, "{name}");
+        }
+    }
+}
+
+fn values_are_as_by_kafka(client: &Client) {
+    let mut stricter: Vec<(&str, &str)> =
+        client.stricter.iter().map(|(name, value, _)| (*name, *value)).collect();
+    let ours = client.ours();
+    for Kafkas { name, accepts: accepted, refuses: refused, .. } in client.kafkas() {
         for value in &refused {
-            assert!(!accepts(&name, value), "{name}={value:?} is refused by Kafka");
+            assert!(!client.accepts(&name, value), "{name}={value:?} is refused by Kafka");
         }
         if ours[name.as_str()].support() != Support::Full {
             continue;
@@ -125,59 +202,65 @@ fn values_are_accepted_and_refused_as_by_kafka() {
         for value in &accepted {
             let known = stricter.iter().position(|known| *known == (name.as_str(), value.as_str()));
             let is_stricter = known.map(|known| stricter.remove(known)).is_some();
-            assert_eq!(accepts(&name, value), !is_stricter, "{name}={value:?} is accepted by Kafka");
+            assert_eq!(client.accepts(&name, value), !is_stricter, "{name}={value:?} is accepted by Kafka");
         }
     }
     assert!(stricter.is_empty(), "nobody tried {stricter:?}");
 }
 
 #[test]
-fn the_page_lists_what_the_client_says() {
-    let page = page();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("PROPERTIES.md");
-    if std::env::var_os("MILENA_WRITE_PROPERTIES").is_some() {
-        std::fs::write(&file, &page).unwrap();
-    }
-    let written = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        written == page,
-        "PROPERTIES.md is out of date: run MILENA_WRITE_PROPERTIES=1 cargo test -p milena-client --test config_table"
-    );
+fn values_are_accepted_and_refused_as_by_kafka() {
+    values_are_as_by_kafka(&CONSUMER);
+    values_are_as_by_kafka(&PRODUCER);
 }
 
-/// `PROPERTIES.md`.
-fn page() -> String {
-    let ours = ours();
-    let rows = kafkas().into_iter().map(|kafkas| {
+#[test]
+fn the_pages_list_what_the_clients_say() {
+    for client in [CONSUMER, PRODUCER] {
+        let page = page(&client);
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(client.page);
+        if std::env::var_os("MILENA_WRITE_PROPERTIES").is_some() {
+            std::fs::write(&file, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            written == page,
+            "{} is out of date: run MILENA_WRITE_PROPERTIES=1 cargo test -p milena-client --test config_table",
+            client.page
+        );
+    }
+}
+
+/// `PROPERTIES.md`, or `PRODUCER_PROPERTIES.md`.
+fn page(client: &Client) -> String {
+    let ours = client.ours();
+    let rows = client.kafkas().into_iter().map(|kafkas| {
         let property = ours[kafkas.name.as_str()];
         let cells = [code(&kafkas.name), default(&kafkas), support(property), sentence(property.about())];
         assert!(cells.iter().all(|cell| !cell.trim().is_empty() && !cell.contains('|')), "{cells:?}");
         format!("| {} |\n", cells.join(" | "))
     });
     let rows: String = rows.collect();
-    let stricter = STRICTER.iter().map(|(name, value, why)| format!("- `{name}={value}`: {why}.\n"));
+    let stricter = client.stricter.iter().map(|(name, value, why)| format!("- `{name}={value}`: {why}.\n"));
     let stricter: String = stricter.collect();
+    let title = client.title;
+    let class = if client.page == CONSUMER.page { "ConsumerConfig" } else { "ProducerConfig" };
+    let stricter = match stricter.as_str() {
+        "" => String::new(),
+        _ => format!("\nValues that Kafka's first check lets through, and milena's does not:\n\n{stricter}"),
+    };
     format!(
-        "# The consumer's properties\n\
-         \n\
-         All properties of Kafka 4.3.1's consumer, and what milena makes of each. They are set by their names with \
-         `Config::set`,\n\
-         or with the method of the same name, underscores for dots: `max.poll.records` is \
-         `max_poll_records`.\n\
-         Times are a `Duration` there, and have no unit in their name: `session.timeout.ms` is `session_timeout`.\n\
+        "{title}\
          What is honoured has Kafka's default and takes the values that Kafka takes; what is refused is an error that gives \
          the reason.\n\
          A name that Kafka does not have is an error that gives the nearest one. Waits and back-offs of 0 count as 1 ms.\n\
          \n\
-         `client/tests/config_table.rs` makes this page from Kafka's own `ConsumerConfig`, and fails where a property is \
+         `client/tests/config_table.rs` makes this page from Kafka's own `{class}`, and fails where a property is \
          missing.\n\
          \n\
          | property | default | honoured | what it is for |\n\
          |---|---|---|---|\n\
-         {rows}\n\
-         Values that Kafka's first check lets through, and milena's does not:\n\
-         \n\
-         {stricter}"
+         {rows}{stricter}"
     )
 }
 
@@ -187,7 +270,8 @@ fn default(kafkas: &Kafkas) -> String {
         Some(None) => "none".to_owned(),
         Some(Some(text)) if text.is_empty() => "none".to_owned(),
         Some(Some(text)) => {
-            code(&text.replace("class org.apache.kafka.clients.consumer.", "").replace(',', ", "))
+            let text = text.replace("class org.apache.kafka.clients.consumer.", "");
+            code(&text.replace(',', ", "))
         }
     }
 }
