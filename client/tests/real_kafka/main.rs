@@ -12,3 +12,4 @@ mod stories;
 mod configuration;
 mod java_members;
 mod older;
+mod producing;

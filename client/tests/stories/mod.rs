@@ -13,6 +13,7 @@ mod groups;
 mod listeners;
 mod lookups;
 mod offsets;
+pub mod producing;
 mod reading;
 mod streams;
 mod subscribing;
