@@ -32,6 +32,14 @@
 //! - `unsubscribe` commits, where `enable.auto.commit` is on.
 //! - A property that is not known is an error, with the nearest name that is; Java's consumer warns.
 //! - All futures can be dropped at any point. A rebalance listener that was interrupted so goes on with the next poll.
+//!
+//! # Where it differs from Java's producer, on purpose
+//! - [`send`](Producer::send) never blocks: a record that has to wait for its topic or for room waits inside, in its order, and
+//!   [`ready`](Producer::ready) is how to be held back.
+//! - After a gap in its sequence numbers a partition waits until nothing is in flight before it goes on in a new epoch.
+//! - Where a broker refuses an idempotent producer's epoch, the records go on in a new one; Java's producer gives them up.
+//! - A batch that is too large is halved until it fits, or is one record.
+//! - A property that is not known is an error, with the nearest name that is; Java's producer warns.
 
 pub mod core;
 pub mod deserialize;

@@ -53,7 +53,7 @@ const CONSUMER: Client = Client {
     accepts: |name, value| consumer().set(name, value),
     value: |name, value| {
         let mut config = consumer();
-        value.map(|value| config.set(name, value).unwrap());
+        value.iter().for_each(|value| config.set(name, value).unwrap());
         config.get(name)
     },
     file: "consumer-config.jsonl",
@@ -74,7 +74,7 @@ const PRODUCER: Client = Client {
     accepts: |name, value| producer().set(name, value),
     value: |name, value| {
         let mut config = producer();
-        value.map(|value| config.set(name, value).unwrap());
+        value.iter().for_each(|value| config.set(name, value).unwrap());
         config.get(name)
     },
     file: "producer-config.jsonl",

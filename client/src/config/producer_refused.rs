@@ -32,7 +32,7 @@ const OWN: [Property; 8] = [
         &["false"],
         TRANSACTIONS,
     ),
-    only("transactional.id", "under which name transactions go on after a restart.", EMPTY, TRANSACTIONS),
+    no("transactional.id", "under which name transactions go on after a restart.", TRANSACTIONS),
     only("value.serializer", "what makes a record's value of a value.", BYTES, SERIALIZER),
 ];
 
