@@ -61,23 +61,23 @@ impl Run {
         }
     }
 
-    fn to_broker(&mut self, n: usize, node_id: i32) {
+    fn turn_to(&mut self, n: usize, node_id: i32) {
         let sim = &mut self.sim;
         self.clients[n].connection = *self.connections.entry(node_id).or_insert_with(|| sim.connect(node_id));
     }
 
-    fn to_leader(&mut self, n: usize, partition: i32) {
+    fn turn_to_leader(&mut self, n: usize, partition: i32) {
         let (leader, _) = self.sim.core.leader("t", partition).unwrap();
-        self.to_broker(n, leader.expect("somebody runs"));
+        self.turn_to(n, leader.expect("somebody runs"));
     }
 
-    fn to_coordinator(&mut self, n: usize) {
+    fn turn_to_coordinator(&mut self, n: usize) {
         let node_id = self.sim.core.cluster.known_coordinator(TRANSACTION_STATE, &self.clients[n].id);
-        self.to_broker(n, node_id.expect("somebody runs"));
+        self.turn_to(n, node_id.expect("somebody runs"));
     }
 
     fn begin(&mut self, n: usize) {
-        self.to_coordinator(n);
+        self.turn_to_coordinator(n);
         self.clients[n].begin(&mut self.sim);
     }
 
@@ -144,10 +144,10 @@ impl Run {
         let is_there = has.contains(&partition);
         has.push(partition);
         if !Self::is_new(n) && !is_there {
-            self.to_coordinator(n);
+            self.turn_to_coordinator(n);
             assert_eq!(self.clients[n].add(&mut self.sim, 3, &[partition]), [ErrorCode::NONE]);
         }
-        self.to_leader(n, partition);
+        self.turn_to_leader(n, partition);
         let client = &mut self.clients[n];
         assert_eq!(client.write(&mut self.sim, version, partition, &borrowed), ErrorCode::NONE);
         let key = self.key(n);
@@ -160,7 +160,7 @@ impl Run {
         }
         let committed = self.rng.below(2) == 0;
         let version = if Self::is_new(n) { 5 } else { 3 };
-        self.to_coordinator(n);
+        self.turn_to_coordinator(n);
         let mut again = self.clients[n].clone();
         assert_eq!(self.clients[n].end(&mut self.sim, version, committed), ErrorCode::NONE);
         if self.rng.below(4) == 0 {
@@ -185,11 +185,11 @@ impl Run {
         self.crash(n);
         let version = if Self::is_new(n) { 12 } else { 9 };
         let partition = self.rng.below(3) as i32;
-        self.to_leader(n, partition);
+        self.turn_to_leader(n, partition);
         zombie.connection = self.clients[n].connection;
         let code = zombie.write(&mut self.sim, version, partition, &["zombie"]);
         assert!(!code.is_none());
-        self.to_coordinator(n);
+        self.turn_to_coordinator(n);
         zombie.connection = self.clients[n].connection;
         assert!(!zombie.end(&mut self.sim, if Self::is_new(n) { 5 } else { 3 }, true).is_none());
     }
