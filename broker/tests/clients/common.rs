@@ -18,6 +18,11 @@ pub fn broker() -> Broker {
     quick_groups(Broker::builder())
 }
 
+/// Three brokers, so that not all leaders and coordinators are one.
+pub fn cluster() -> Broker {
+    quick_groups(Broker::builder().brokers(3))
+}
+
 /// A broker that lets members of consumer groups send heartbeats more often, so that what they wait for comes sooner.
 pub fn quick_groups(builder: Builder) -> Broker {
     let often = ["group.consumer.min.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms"];

@@ -5,12 +5,12 @@ use std::thread;
 
 use milena_testdata::foreign;
 
-use crate::common::{broker, expect_steps, folder, outcome, run, start};
+use crate::common::{cluster, expect_steps, folder, outcome, run, start};
 
 /// What of its tests needs a broker, and is neither about SASL nor about share groups. Patterns as its command takes them.
-const SUITE: &str = "TestGroupETL|TestIssue|TestPauseIssue";
+const SUITE: &str = "TestGroupETL|TestIssue|TestPauseIssue|TestTxnEtl";
 /// Those that there are, in the order of their names.
-const TESTS: [&str; 16] = [
+const TESTS: [&str; 17] = [
     "TestGroupETL",
     "TestIssue1034",
     "TestIssue1377",
@@ -27,13 +27,14 @@ const TESTS: [&str; 16] = [
     "TestIssueProduceSyncManualPartitionNegativeDoesNotPanic",
     "TestPauseIssue489",
     "TestPauseIssueOct2023",
+    "TestTxnEtl",
 ];
 /// Skips itself with a broker that offers the old versions of Produce, as Kafka 4 does.
 const SKIPPED: &str = "TestIssueProduceBrokerTooOldFailsRecords";
 
 #[test]
 fn franz_go_finds_a_kafka() {
-    let broker = broker();
+    let broker = cluster();
     let mut program = Command::new(foreign::go(&folder().join("franz-go"), None).unwrap());
     program.arg(broker.bootstrap_servers());
     expect_steps(&run(&program, &[]), &["records", "group", "admin", "transactions"]);
