@@ -21,6 +21,9 @@ pub struct Line {
     text: Vec<u8>,
 }
 
+/// A header's name and value.
+pub type OwnedHeader = (Vec<u8>, Option<Vec<u8>>);
+
 /// What a line means, with all that it has.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -29,7 +32,7 @@ pub struct Record {
     pub timestamp: Option<i64>,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
-    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub headers: Vec<OwnedHeader>,
 }
 
 impl Record {

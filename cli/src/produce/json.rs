@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::input::Record;
+use super::input::{OwnedHeader, Record};
 
 /// # Errors
 /// Why the line is no record.
@@ -55,7 +55,7 @@ fn payload(json: &str) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// `[["name","value"],...]`, or an object.
-fn headers(json: &str) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, String> {
+fn headers(json: &str) -> Result<Vec<OwnedHeader>, String> {
     if let Ok(pairs) = serde_json::from_str::<Vec<(Box<RawValue>, Box<RawValue>)>>(json) {
         let pairs = pairs.iter().map(|(name, value)| {
             let name = payload(name.get())?.ok_or("a header needs a name")?;
