@@ -5,11 +5,11 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::{Duration, Instant};
 
 use milena_protocol::Limits;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Order;
 use super::connection::{self, Connection, Reply};
+use super::input::Input;
 use super::listeners::Listeners;
 use crate::core::Core;
 use crate::core::io::{Action, ConnectionId, Event};
@@ -27,15 +27,6 @@ pub(super) struct Setup {
     pub orders: mpsc::UnboundedReceiver<Order>,
     /// Ends the loop when its other side is dropped.
     pub dropped: oneshot::Receiver<()>,
-}
-
-/// Something that the loop has to know.
-#[derive(Debug)]
-pub(super) enum Input {
-    /// A client has connected.
-    Accepted { node_id: i32, stream: TcpStream, peer: SocketAddr },
-    /// Something for the core.
-    Event(Event),
 }
 
 /// The bounds of a connection: of its requests, and of its idleness.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::codec::Framed;
 
-use super::cluster_loop::Input;
+use super::input::Input;
 use crate::core::io::{ConnectionId, Event};
 
 /// How long an answer can take when the client sends no more.

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::cluster_loop::Input;
+use super::input::Input;
 
 /// How long to wait when connections cannot be accepted, as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -8,6 +8,7 @@
 //! | `builder.rs` | what a broker is made of |
 //! | `cluster_loop.rs` | the loop around the core |
 //! | `connection.rs` | one client |
+//! | `input.rs` | what the loop is told |
 //! | `listeners.rs` | the ports |
 //! | `control.rs` | what tests do to the cluster |
 
@@ -15,6 +16,7 @@ mod builder;
 mod cluster_loop;
 mod connection;
 mod control;
+mod input;
 mod listeners;
 
 use std::net::SocketAddr;

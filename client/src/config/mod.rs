@@ -42,7 +42,7 @@ pub use producer::ProducerConfig;
 pub use property::{Property, Support};
 pub use strategy::{CustomStrategy, Strategy};
 
-use crate::core::fetch_settings::{IsolationLevel, ResetPolicy};
+use crate::core::fetch_settings::{BUFFER_BYTES, IsolationLevel, ResetPolicy};
 use crate::core::metadata::Address;
 use crate::core::recovery::MetadataRecoveryStrategy;
 use refused::REFUSED;
@@ -53,9 +53,6 @@ use value::{
 
 /// Where to start without a committed offset (`auto.offset.reset`).
 pub type OffsetReset = ResetPolicy;
-
-/// The default of [`Config::buffer_bytes`].
-pub(crate) const BUFFER_BYTES: usize = 64 << 20;
 
 properties! {
     /// The configuration of a consumer. Each method is a property of Kafka's consumer, with the dots as underscores;
@@ -174,6 +171,11 @@ impl Config {
         properties.into_iter().try_for_each(|(name, value)| config.set(name, value))?;
         config.check()?;
         Ok(config)
+    }
+
+    /// Every property of Kafka's consumer (4.3), with what milena makes of it. `client/PROPERTIES.md` has them as a table.
+    pub fn properties() -> impl Iterator<Item = &'static Property> {
+        HONOURED.iter().chain(REFUSED)
     }
 
     /// How many bytes of records the consumer holds at most, those included that brokers were asked for and those that

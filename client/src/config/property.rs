@@ -1,7 +1,6 @@
 //! What milena says of a property of Kafka's consumer or producer.
 
-use super::refused::REFUSED;
-use super::{Config, ConfigError, HONOURED, names};
+use super::{ConfigError, names};
 
 /// A property of Kafka's consumer or producer, and what milena makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +45,6 @@ pub enum Support {
         /// Why not.
         why: &'static str,
     },
-}
-
-impl Config {
-    /// Every property of Kafka's consumer (4.3), with what milena makes of it. `client/PROPERTIES.md` has them as a table.
-    pub fn properties() -> impl Iterator<Item = &'static Property> {
-        HONOURED.iter().chain(REFUSED)
-    }
 }
 
 /// Accepts what asks for nothing but what happens anyway, and refuses all else that is not honoured.

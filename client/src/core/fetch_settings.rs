@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use milena_protocol::Str;
 
-use crate::config::BUFFER_BYTES;
+/// The default of [`Config::buffer_bytes`].
+pub(crate) const BUFFER_BYTES: usize = 64 << 20;
 
 /// The fetch side's settings, by Kafka's names in snake_case; the defaults are those of Kafka 4.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
