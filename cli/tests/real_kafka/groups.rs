@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use milena_testdata::{Kafka, Version};
 use serde_json::Value;
 
-use crate::common::{PATIENCE, Reader, command, consume, run};
+use crate::cluster::Cluster;
+use crate::stories::common::{PATIENCE, Reader, consume, run};
 
 const TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
 /// The tables that Kafka's tool prints: a line for each row, by the names of the columns.
-fn kafka_says(kafka: &Kafka, options: &[&str]) -> Vec<BTreeMap<String, String>> {
+fn kafka_says(cluster: &Cluster, options: &[&str]) -> Vec<BTreeMap<String, String>> {
     // Its own limit may be too short on a busy machine.
-    let text = kafka.tool(TOOL, &[options, &["--timeout", "60000"]].concat()).unwrap();
+    let text = cluster.tool(TOOL, &[options, &["--timeout", "60000"]].concat()).unwrap();
     let (mut headings, mut rows) = (Vec::new(), Vec::new());
     for line in text.lines() {
         let cells: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -67,11 +67,11 @@ const HEADINGS: [&str; 9] = [
 
 #[test]
 fn list_describe_and_lag_say_what_kafkas_tool_does() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    let bootstrap = kafka.bootstrap();
+    let cluster = Cluster::start();
+    let bootstrap = cluster.bootstrap();
     for topic in ["one", "two"] {
-        kafka.create_topic(topic, 3).unwrap();
-        kafka.fill(topic, 300).unwrap();
+        cluster.create_topic(topic, 3);
+        cluster.fill(topic, 300);
     }
     let read = ["--topic", "one,two", "--from-beginning", "--format", "text"];
     let gone = [&["--group", "gone", "--max-messages", "150"], &read[..]].concat();
@@ -80,10 +80,10 @@ fn list_describe_and_lag_say_what_kafkas_tool_does() {
     let mut here = consume(&bootstrap, &[&options, &read[..]].concat());
     here.read_until(|lines| lines.len() == 600);
     // A group of the consumer protocol, with a partition fewer than members.
-    kafka.create_topic("single", 1).unwrap();
+    cluster.create_topic("single", 1);
     let java: Vec<_> = (0..2)
         .map(|_| {
-            let mut java = kafka.java("org.apache.kafka.tools.consumer.ConsoleConsumer");
+            let mut java = cluster.java("org.apache.kafka.tools.consumer.ConsoleConsumer");
             java.args(["--bootstrap-server", &bootstrap, "--topic", "single", "--group", "new"]);
             java.args(["--command-property", "group.protocol=consumer"]);
             Reader::start(&mut java)
@@ -103,7 +103,7 @@ fn list_describe_and_lag_say_what_kafkas_tool_does() {
     }
 
     for group in ["gone", "here"] {
-        let kafka_says = kafka_says(&kafka, &["--describe", "--group", group]);
+        let kafka_says = kafka_says(&cluster, &["--describe", "--group", group]);
         assert_eq!(kafka_says.len(), 6, "{kafka_says:?}");
         let theirs = theirs(&kafka_says, &HEADINGS);
         assert_eq!(ours(&describe(group), &NAMES), theirs);
@@ -123,7 +123,7 @@ fn list_describe_and_lag_say_what_kafkas_tool_does() {
         "gone: Empty, classic, no members, lag 450"
     );
 
-    let members = kafka_says(&kafka, &["--describe", "--group", "new", "--members"]);
+    let members = kafka_says(&cluster, &["--describe", "--group", "new", "--members"]);
     let (_, lines, _) = run(&bootstrap, &["groups", "describe", "--group", "new", "--members", "--json"]);
     let theirs_have = theirs(&members, &["CONSUMER-ID", "HOST", "CLIENT-ID"]);
     assert_eq!(ours(&lines, &["member", "host", "client"]), theirs_have);
@@ -132,7 +132,7 @@ fn list_describe_and_lag_say_what_kafkas_tool_does() {
     counts.sort();
     assert_eq!(counts, [0, 1]);
 
-    let listed = kafka_says(&kafka, &["--list", "--state", "--type"]);
+    let listed = kafka_says(&cluster, &["--list", "--state", "--type"]);
     let theirs = theirs(&listed, &["GROUP", "TYPE", "STATE"]);
     let theirs = theirs.into_iter().map(|row| vec![row[0].clone(), row[1].to_lowercase(), row[2].clone()]);
     let theirs: BTreeSet<_> = theirs.collect();
@@ -150,10 +150,10 @@ fn list_describe_and_lag_say_what_kafkas_tool_does() {
 
 #[test]
 fn reset_sets_what_kafkas_tool_would() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    let bootstrap = kafka.bootstrap();
-    kafka.create_topic("t", 2).unwrap();
-    kafka.fill("t", 200).unwrap();
+    let cluster = Cluster::start();
+    let bootstrap = cluster.bootstrap();
+    cluster.create_topic("t", 2);
+    cluster.fill("t", 200);
     let reset = |group: &str, options: &[&str]| {
         run(&bootstrap, &[&["groups", "reset", "--group", group], options].concat())
     };
@@ -166,7 +166,7 @@ fn reset_sets_what_kafkas_tool_would() {
     assert_eq!((code, lines.len()), (Some(0), 3));
     assert_eq!(new(&lines)[0], ["t", "0", "-", "40"]);
     assert!(notes.contains("--execute"), "{notes}");
-    assert_eq!(kafka.group_offsets("g").unwrap(), [], "without --execute nothing changes");
+    assert_eq!(cluster.committed("g"), [], "without --execute nothing changes");
     assert_eq!(reset("g", &["--topic", "t:1", "--to-offset", "50", "--execute"]).0, Some(0));
     assert_eq!(reset("g", &["--topic", "t:0", "--to-offset", "40", "--execute"]).0, Some(0));
 
@@ -185,7 +185,7 @@ fn reset_sets_what_kafkas_tool_would() {
     for choice in choices {
         let which = if choice.len() == 1 { vec!["--all-topics"] } else { vec!["--topic", "t:0,1"] };
         let options = [&["--reset-offsets", "--group", "g", "--dry-run"], &which[..], choice].concat();
-        let theirs = theirs(&kafka_says(&kafka, &options), &["TOPIC", "PARTITION", "NEW-OFFSET"]);
+        let theirs = theirs(&kafka_says(&cluster, &options), &["TOPIC", "PARTITION", "NEW-OFFSET"]);
         assert_eq!(theirs.len(), 2);
         let (code, lines, _) = reset("g", &[&which[..], choice].concat());
         assert_eq!(code, Some(0), "{choice:?}");
@@ -197,8 +197,7 @@ fn reset_sets_what_kafkas_tool_would() {
     let (code, lines, notes) = reset("g", &["--topic", "t", "--shift-by", "55", "--execute"]);
     assert_eq!((code, notes.as_str()), (Some(0), "milena: t-1 has the offsets 0 to 100; 105 becomes 100\n"));
     assert_eq!(new(&lines), [["t", "0", "40", "95"], ["t", "1", "50", "100"]]);
-    let committed: Vec<_> = kafka.group_offsets("g").unwrap().iter().map(|o| o.committed).collect();
-    assert_eq!(committed, [Some(95), Some(100)]);
+    assert_eq!(cluster.committed("g"), [Some(95), Some(100)]);
 
     let refusals: [(&str, &[&str], &str); 4] = [
         ("g", &["--topic", "nowhere", "--to-earliest"], "milena: there is no topic nowhere\n"),
@@ -233,64 +232,4 @@ fn reset_sets_what_kafkas_tool_would() {
     let (code, _, complaint) = run(&bootstrap, &["lag", "--group", "g"]);
     assert_eq!(code, Some(1));
     assert_eq!(complaint, "milena: there is no group g; `milena groups list` prints those that there are\n");
-}
-
-#[test]
-fn a_watched_group_is_looked_at_again_and_again_until_ctrl_c() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    let bootstrap = kafka.bootstrap();
-    kafka.create_topic("t", 1).unwrap();
-    kafka.fill("t", 100).unwrap();
-    let reset = |offset| {
-        let words = ["groups", "reset", "--group", "g", "--topic", "t", "--execute", "--to-offset", offset];
-        assert_eq!(run(&bootstrap, &words).0, Some(0));
-    };
-    reset("10");
-    let mut table = command(&bootstrap, &["lag", "--group", "g", "--watch"]);
-    let mut json = command(&bootstrap, &["lag", "--group", "g", "--watch", "--json"]);
-    let rows = |lines: &[String]| -> Vec<Vec<String>> {
-        let rows = lines.iter().filter(|line| line.starts_with("t "));
-        rows.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
-    };
-    table.read_until(|lines| rows(lines).len() >= 2);
-    reset("90");
-    table.read_until(|lines| rows(lines).iter().any(|row| row[4] == "10"));
-    json.read_until(|lines| lines.iter().any(|line| line.contains("\"lag\":10,")));
-    for mut watching in [table, json] {
-        watching.signal("-INT");
-        watching.glance();
-        let (status, lines, complaints) = watching.finish();
-        assert_eq!((status.code(), complaints.as_str()), (Some(0), ""), "{lines:?}");
-    }
-}
-
-#[test]
-fn bad_usage_ends_with_2_and_says_what_is_right() {
-    let refused = |words: &[&str], hint: &str| {
-        let (code, _, complaint) = run("127.0.0.1:1", words);
-        assert_eq!(code, Some(2), "{words:?}");
-        assert!(complaint.contains(hint), "{complaint}");
-    };
-    let reset = ["groups", "reset", "--group", "g"];
-    refused(&[&reset[..], &["--to-earliest"]].concat(), "--all-topics");
-    refused(&[&reset[..], &["--all-topics"]].concat(), "--to-earliest");
-    refused(&[&reset[..], &["--all-topics", "--to-earliest", "--to-latest"]].concat(), "cannot be used with");
-    refused(&[&reset[..], &["--all-topics", "--to-datetime", "noon"]].concat(), "2026-01-31T13:00:00Z");
-    refused(&[&reset[..], &["--all-topics", "--by-duration", "1 month"]].concat(), "P7D");
-    refused(&[&reset[..], &["--topic", "t:x", "--to-latest"]].concat(), "topic:0,1,2");
-    refused(&["groups", "describe"], "--group");
-    refused(&["lag"], "--group");
-    refused(&["lag", "--group", "g", "-X", "fetch.min.byte=1"], "fetch.min.bytes");
-}
-
-#[test]
-fn a_wrong_port_is_one_line_and_exit_code_1() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let bootstrap = format!("127.0.0.1:{port}");
-    for words in [&["groups", "list"][..], &["lag", "--group", "g"], &["lag", "--group", "g", "--watch"]] {
-        let words = [words, &["-X", "default.api.timeout.ms=1000"]].concat();
-        let (code, lines, complaint) = run(&bootstrap, &words);
-        assert_eq!((code, lines.len(), complaint.lines().count()), (Some(1), 0, 1), "{complaint}");
-        assert!(complaint.contains(&bootstrap), "{complaint}");
-    }
 }

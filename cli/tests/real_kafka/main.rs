@@ -1,7 +1,10 @@
-//! The command against a real Kafka 4.3.1.
+//! The command against a real Kafka 4.3.1: the stories in `../stories/`, and those that need Kafka's own programs.
 
-mod common;
-mod consume;
-mod formats;
+#[allow(dead_code, reason = "the client's stories do more to it")]
+#[path = "../../../client/tests/real_kafka/cluster.rs"]
+mod cluster;
+#[path = "../stories/mod.rs"]
+mod stories;
+
 mod groups;
-mod reading;
+mod java_members;

@@ -99,6 +99,11 @@ impl Cluster {
         assert_eq!(response.responses[0].error_code, ErrorCode::NONE, "{:?}", response.responses[0]);
     }
 
+    /// Whether there is such a topic.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        self.partitions(topic) > 0
+    }
+
     /// From now on it has so many.
     pub fn add_partitions(&self, topic: &str, partitions: u32) {
         let more = u64::from(partitions) - self.partitions(topic);

@@ -77,6 +77,11 @@ impl Cluster {
         self.tool(TOPICS, &["--delete", "--topic", topic]).unwrap();
     }
 
+    /// Whether there is such a topic.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        self.tool(TOPICS, &["--list"]).unwrap().lines().any(|listed| listed == topic)
+    }
+
     /// From now on it has so many.
     pub fn add_partitions(&self, topic: &str, partitions: u32) {
         let partitions = partitions.to_string();

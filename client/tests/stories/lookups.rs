@@ -111,6 +111,7 @@ async fn topics_are_listed_with_their_partitions() {
     let topics = consumer.list_topics().await.unwrap();
     assert_eq!(topics["listed"], found);
     assert!(!topics.contains_key("no-such-topic"));
+    assert!(!cluster.has_topic("no-such-topic"), "to ask for a topic does not make it");
     let impossible = consumer.partitions_for("no/such/topic").await;
     assert!(
         matches!(&impossible, Err(Error::Topic { topic, .. }) if topic == "no/such/topic"),

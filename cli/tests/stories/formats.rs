@@ -1,26 +1,26 @@
 //! How `milena consume` prints records, and which.
 
 use milena_protocol::records::{BatchBuilder, Header};
-use milena_testdata::{Kafka, Version};
 use serde_json::{Value, json};
 
-use crate::common::{consume, milena, produce};
+use super::common::{consume, milena, produce};
+use crate::cluster::Cluster;
 
 #[test]
 fn bytes_that_are_no_text_are_base64_and_null_is_not_empty() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("bytes", 1).unwrap();
+    let cluster = Cluster::start();
+    cluster.create_topic("bytes", 1);
     let mut batch = BatchBuilder::new();
     let header = |key: &'static [u8], value| Header { key, value };
     batch.append(7, Some(&[0xff, 0]), None, &[header(b"h", None), header(b"h", Some(&[0x80]))]).unwrap();
     batch.append(8, None, Some(b""), &[]).unwrap();
     batch.append(9, Some(b""), Some("größe \"1\"\n".as_bytes()), &[]).unwrap();
-    produce(&kafka.bootstrap(), "bytes", batch.build());
+    produce(&cluster.bootstrap(), "bytes", batch.build());
 
     let read = |format: &str| {
         let group = format!("reads-{format}");
         let options = ["--from-beginning", "--max-messages", "3", "--format", format];
-        milena(&kafka.bootstrap(), "bytes", &group, &options).finish().1
+        milena(&cluster.bootstrap(), "bytes", &group, &options).finish().1
     };
     let of_record = |line: &String| {
         let mut record: Value = serde_json::from_str(line).unwrap();
@@ -39,25 +39,25 @@ fn bytes_that_are_no_text_are_base64_and_null_is_not_empty() {
 }
 
 /// The same records, read again by another group.
-fn read(kafka: &Kafka, topic: &str, group: &str, options: &[&str]) -> (Option<i32>, Vec<String>, String) {
+fn read(cluster: &Cluster, topic: &str, group: &str, options: &[&str]) -> (Option<i32>, Vec<String>, String) {
     let options = [&["--from-beginning", "--exit-at-end"], options].concat();
-    let (status, lines, complaints) = milena(&kafka.bootstrap(), topic, group, &options).finish();
+    let (status, lines, complaints) = milena(&cluster.bootstrap(), topic, group, &options).finish();
     (status.code(), lines, complaints)
 }
 
 #[test]
 fn templates_have_the_placeholders_of_kcat() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("templates", 1).unwrap();
+    let cluster = Cluster::start();
+    cluster.create_topic("templates", 1);
     let mut batch = BatchBuilder::new();
     let header = |key: &'static [u8], value| Header { key, value };
     let headers = [header(b"a", Some(b"1")), header(b"b", None), header(b"a", Some(b""))];
     batch.append(1_700_000_000_000, Some(b"k\xff"), Some("gr\u{f6}\u{df}e".as_bytes()), &headers).unwrap();
     batch.append(1_700_000_000_001, None, None, &[]).unwrap();
-    produce(&kafka.bootstrap(), "templates", batch.build());
+    produce(&cluster.bootstrap(), "templates", batch.build());
 
     let everything = "%t|%p|%o|%T|%K|%s|%S|%h|100%%|\\x41\\t\\\\\\n";
-    let (code, lines, complaints) = read(&kafka, "templates", "all", &["--format", everything]);
+    let (code, lines, complaints) = read(&cluster, "templates", "all", &["--format", everything]);
     assert_eq!((code, complaints.as_str()), (Some(0), ""));
     let expected = [
         "templates|0|0|1700000000000|2|gr\u{f6}\u{df}e|7|a=1,b=NULL,a=|100%|A\t\\",
@@ -67,22 +67,22 @@ fn templates_have_the_placeholders_of_kcat() {
 
     // The key of the first is no text; a length of four bytes is ...
     let binary = ["--key-format", "hex", "--format", "%k %R\\n", "--max-messages", "1"];
-    assert_eq!(read(&kafka, "templates", "binary", &binary).1, ["6bff \0\0\0\x07"]);
+    assert_eq!(read(&cluster, "templates", "binary", &binary).1, ["6bff \0\0\0\x07"]);
 }
 
 #[test]
 fn keys_and_values_are_printed_as_the_types_they_are() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("types", 1).unwrap();
+    let cluster = Cluster::start();
+    cluster.create_topic("types", 1);
     let mut batch = BatchBuilder::new();
     batch.append(0, Some(&7i32.to_be_bytes()), Some(b"{ \"n\": [1, 2.0] }"), &[]).unwrap();
     batch.append(0, Some(b"abc"), Some(b"{}"), &[]).unwrap();
     batch.append(0, None, Some(b"no json"), &[]).unwrap();
     batch.append(0, None, None, &[]).unwrap();
-    produce(&kafka.bootstrap(), "types", batch.build());
+    produce(&cluster.bootstrap(), "types", batch.build());
 
     let types = ["--key-format", "i32", "--value-format", "json"];
-    let (code, lines, complaints) = read(&kafka, "types", "json", &types);
+    let (code, lines, complaints) = read(&cluster, "types", "json", &types);
     let parts: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let parts: Vec<_> =
         parts.iter().map(|record| (&record["offset"], &record["key"], &record["value"])).collect();
@@ -97,15 +97,13 @@ fn keys_and_values_are_printed_as_the_types_they_are() {
     }
     assert_eq!(complaints[2..], ["milena: 2 records were not printed"]);
 
-    let committed: Vec<_> =
-        kafka.group_offsets("json").unwrap().iter().map(|offset| offset.committed).collect();
-    assert_eq!(committed, [Some(4)], "what could not be printed counts as read");
+    assert_eq!(cluster.committed("json"), [Some(4)], "what could not be printed counts as read");
 }
 
 #[test]
 fn only_records_with_all_headers_are_printed_and_all_are_read() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("headers", 1).unwrap();
+    let cluster = Cluster::start();
+    cluster.create_topic("headers", 1);
     let mut batch = BatchBuilder::new();
     let header = |key: &'static [u8], value| Header { key, value };
     let (red, blue) = (header(b"color", Some(b"red")), header(b"color", Some(b"blue")));
@@ -114,11 +112,11 @@ fn only_records_with_all_headers_are_printed_and_all_are_read() {
     batch.append(0, None, Some(b"both"), &[blue, red]).unwrap();
     batch.append(0, None, Some(b"trace"), &[red, header(b"trace", None)]).unwrap();
     batch.append(0, None, Some(b"empty"), &[header(b"trace", Some(b""))]).unwrap();
-    produce(&kafka.bootstrap(), "headers", batch.build());
+    produce(&cluster.bootstrap(), "headers", batch.build());
 
     let printed = |group: &str, options: &[&str]| {
         let (code, lines, complaints) =
-            read(&kafka, "headers", group, &[&["--format", "text"], options].concat());
+            read(&cluster, "headers", group, &[&["--format", "text"], options].concat());
         assert_eq!((code, complaints.as_str()), (Some(0), ""));
         lines
     };
@@ -126,21 +124,19 @@ fn only_records_with_all_headers_are_printed_and_all_are_read() {
     assert_eq!(printed("trace", &["--header", "trace"]), ["trace", "empty"]);
     assert_eq!(printed("empty", &["--header", "trace="]), ["empty"]);
     assert_eq!(printed("two", &["--header", "color=red", "--header", "trace"]), ["trace"]);
-    let committed: Vec<_> =
-        kafka.group_offsets("red").unwrap().iter().map(|offset| offset.committed).collect();
-    assert_eq!(committed, [Some(5)]);
+    assert_eq!(cluster.committed("red"), [Some(5)]);
 }
 
 #[test]
 fn topics_are_listed_and_their_ends_told_once() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
+    let cluster = Cluster::start();
     for topic in ["one", "two", "three"] {
-        kafka.create_topic(topic, 2).unwrap();
-        kafka.fill(topic, 4).unwrap();
+        cluster.create_topic(topic, 2);
+        cluster.fill(topic, 4);
     }
     let options = ["--topic", "one,two", "--topic", "three", "--group", "g", "--from-beginning"];
     let printing = ["--format", "%t-%p@%o\\n", "--partition-eof", "--exit-at-end"];
-    let reader = consume(&kafka.bootstrap(), &[&options[..], &printing[..]].concat());
+    let reader = consume(&cluster.bootstrap(), &[&options[..], &printing[..]].concat());
     let (status, mut lines, ends) = reader.finish();
     assert_eq!(status.code(), Some(0), "{ends}");
     lines.sort();

@@ -2,15 +2,14 @@
 
 use std::process::Command;
 
-use milena_testdata::{Kafka, Version};
-
-use crate::common::{Reader, consume, run};
+use super::common::{Reader, consume, run};
+use crate::cluster::Cluster;
 
 /// `milena consume` to the end of what is there: each record as `topic-partition@offset`, sorted.
-fn places(kafka: &Kafka, options: &[&str]) -> Vec<String> {
+fn places(cluster: &Cluster, options: &[&str]) -> Vec<String> {
     let printing = ["--exit-at-end", "--format", "%t-%p@%o\\n"];
     let (status, mut lines, complaints) =
-        consume(&kafka.bootstrap(), &[options, &printing].concat()).finish();
+        consume(&cluster.bootstrap(), &[options, &printing].concat()).finish();
     assert_eq!((status.code(), complaints.as_str()), (Some(0), ""), "{options:?}");
     lines.sort();
     lines
@@ -22,54 +21,53 @@ fn expected(topic: &str, partition: u32, offsets: std::ops::Range<u64>) -> Vec<S
 
 #[test]
 fn partitions_are_assigned_from_places_of_all_kinds() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
+    let cluster = Cluster::start();
     // Record i is in partition i % 3, and its time is 1700000000000 + i.
-    kafka.create_topic("t", 3).unwrap();
-    kafka.fill("t", 27).unwrap();
+    cluster.create_topic("t", 3);
+    cluster.fill("t", 27);
     let all: Vec<String> = (0..3).flat_map(|partition| expected("t", partition, 0..9)).collect();
 
-    assert_eq!(places(&kafka, &["--assign", "t", "--offset", "beginning"]), all);
-    assert_eq!(places(&kafka, &["--assign", "t", "--from-beginning"]), all);
-    assert_eq!(places(&kafka, &["--assign", "t", "--offset", "-100"]), all);
-    assert!(places(&kafka, &["--assign", "t"]).is_empty(), "auto.offset.reset is latest");
-    assert!(places(&kafka, &["--assign", "t", "--offset", "@1800000000000"]).is_empty());
-    assert_eq!(places(&kafka, &["--assign", "t:1"]), Vec::<String>::new());
+    assert_eq!(places(&cluster, &["--assign", "t", "--offset", "beginning"]), all);
+    assert_eq!(places(&cluster, &["--assign", "t", "--from-beginning"]), all);
+    assert_eq!(places(&cluster, &["--assign", "t", "--offset", "-100"]), all);
+    assert!(places(&cluster, &["--assign", "t"]).is_empty(), "auto.offset.reset is latest");
+    assert!(places(&cluster, &["--assign", "t", "--offset", "@1800000000000"]).is_empty());
+    assert_eq!(places(&cluster, &["--assign", "t:1"]), Vec::<String>::new());
     let mixed = ["--assign", "t:0:7", "--assign", "t:1:-1", "--assign", "t:2", "--offset"];
     let time = "@2023-11-14T22:13:20.014Z";
     let from = [expected("t", 0, 7..9), expected("t", 1, 8..9), expected("t", 2, 4..9)].concat();
-    assert_eq!(places(&kafka, &[&mixed[..], &[time]].concat()), from);
-    assert_eq!(places(&kafka, &["--assign", "t:2:end", "--assign", "t:0:8"]), expected("t", 0, 8..9));
+    assert_eq!(places(&cluster, &[&mixed[..], &[time]].concat()), from);
+    assert_eq!(places(&cluster, &["--assign", "t:2:end", "--assign", "t:0:8"]), expected("t", 0, 8..9));
 
     // With a group, reading goes on where it ended, unless it is said where to.
     let group = ["--assign", "t:1", "--group", "g", "--from-beginning"];
-    assert_eq!(places(&kafka, &[&group[..], &["--max-messages", "4"]].concat()), expected("t", 1, 0..4));
-    assert_eq!(places(&kafka, &group), expected("t", 1, 4..9));
+    assert_eq!(places(&cluster, &[&group[..], &["--max-messages", "4"]].concat()), expected("t", 1, 0..4));
+    assert_eq!(places(&cluster, &group), expected("t", 1, 4..9));
     let again = ["--assign", "t:1:2", "--group", "g"];
-    assert_eq!(places(&kafka, &again), expected("t", 1, 2..9));
+    assert_eq!(places(&cluster, &again), expected("t", 1, 2..9));
 
     for (assignment, complaint) in
         [("nowhere", "milena: there is no topic nowhere\n"), ("t:3", "milena: topic t has no partition 3\n")]
     {
-        let result = run(&kafka.bootstrap(), &["consume", "--assign", assignment]);
+        let result = run(&cluster.bootstrap(), &["consume", "--assign", assignment]);
         assert_eq!(result, (Some(1), vec![], complaint.to_owned()));
     }
-    let topics = kafka.tool("org.apache.kafka.tools.TopicCommand", &["--list"]).unwrap();
-    assert!(!topics.contains("nowhere"), "asking for a topic must not make it");
+    assert!(!cluster.has_topic("nowhere"), "asking for a topic must not make it");
 }
 
 #[test]
 fn a_pattern_is_for_whole_names_and_for_topics_that_come_later() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
+    let cluster = Cluster::start();
     for topic in ["logs-a", "logs-b", "old-logs-a"] {
-        kafka.create_topic(topic, 1).unwrap();
-        kafka.fill(topic, 2).unwrap();
+        cluster.create_topic(topic, 1);
+        cluster.fill(topic, 2);
     }
     let options = ["--pattern", "logs-.*", "--group", "g", "--from-beginning", "--format", "%t@%o\\n"];
     let mut reader =
-        consume(&kafka.bootstrap(), &[&options[..], &["-X", "metadata.max.age.ms=500"]].concat());
+        consume(&cluster.bootstrap(), &[&options[..], &["-X", "metadata.max.age.ms=500"]].concat());
     reader.read_until(|lines| lines.len() == 4);
-    kafka.create_topic("logs-c", 1).unwrap();
-    kafka.fill("logs-c", 1).unwrap();
+    cluster.create_topic("logs-c", 1);
+    cluster.fill("logs-c", 1);
     reader.read_until(|lines| lines.len() == 5);
     reader.signal("-INT");
     let (status, mut lines, _) = reader.finish();
@@ -80,15 +78,15 @@ fn a_pattern_is_for_whole_names_and_for_topics_that_come_later() {
 
 #[test]
 fn properties_come_from_a_file_and_the_command_line_has_the_last_word() {
-    let kafka = Kafka::start(Version::V4_3_1).unwrap();
-    kafka.create_topic("t", 1).unwrap();
-    kafka.fill("t", 3).unwrap();
+    let cluster = Cluster::start();
+    cluster.create_topic("t", 1);
+    cluster.fill("t", 3);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("consumer.properties");
     let write = |text: String| std::fs::write(&file, text).unwrap();
     write(format!(
         "# as for Kafka's own tools\nbootstrap.servers = {}\ngroup.id: filed\nauto.offset.reset=earliest\n",
-        kafka.bootstrap()
+        cluster.bootstrap()
     ));
     let milena = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milena"));
@@ -99,9 +97,9 @@ fn properties_come_from_a_file_and_the_command_line_has_the_last_word() {
     let read = ["consume", "--topic", "t", "--format", "text", "--exit-at-end"];
     let all = ["value-0", "value-1", "value-2"].map(str::to_owned).to_vec();
     assert_eq!(milena(&read), (Some(0), all.clone(), String::new()));
-    assert_eq!(kafka.group_offsets("filed").unwrap()[0].committed, Some(3));
+    assert_eq!(cluster.committed("filed"), [Some(3)]);
     assert_eq!(milena(&[&read[..], &["--group", "named"]].concat()), (Some(0), all, String::new()));
-    assert_eq!(kafka.group_offsets("named").unwrap()[0].committed, Some(3));
+    assert_eq!(cluster.committed("named"), [Some(3)]);
     let (_, lines, _) = milena(&["groups", "list"]);
     assert!(lines.iter().any(|line| line.starts_with("filed ")), "{lines:?}");
 
