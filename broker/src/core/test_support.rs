@@ -255,6 +255,7 @@ bodies! {
     TxnOffsetCommit TxnOffsetCommitResponse,
     OffsetFetch OffsetFetchResponse,
     DescribeConfigs DescribeConfigsResponse,
+    IncrementalAlterConfigs IncrementalAlterConfigsResponse,
     CreatePartitions CreatePartitionsResponse,
     DescribeCluster DescribeClusterResponse,
     DescribeTopicPartitions DescribeTopicPartitionsResponse,

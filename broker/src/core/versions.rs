@@ -36,6 +36,7 @@ const OFFERED: &[(Api, RangeInclusive<i16>)] = &[
     (Api::DescribeConfigs, 1..=4),
     (Api::CreatePartitions, 0..=3),
     (Api::DeleteGroups, 0..=2),
+    (Api::IncrementalAlterConfigs, 0..=1),
     (Api::OffsetDelete, 0..=0),
     (Api::DescribeCluster, 0..=2),
     (Api::ConsumerGroupHeartbeat, 0..=1),

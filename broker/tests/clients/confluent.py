@@ -17,7 +17,16 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 BROKERS = {"bootstrap.servers": sys.argv[1]}
 ADMIN = AdminClient(BROKERS)
@@ -222,6 +231,10 @@ def administration():
     configs = done(ADMIN.describe_configs([resource]))[resource]
     same((configs["flush.ms"].value, configs["flush.ms"].is_default), ("123456", False))
     same((configs["cleanup.policy"].value, configs["cleanup.policy"].is_default), ("delete", True))
+
+    change = ConfigEntry("flush.ms", "654321", incremental_operation=AlterConfigOpType.SET)
+    done(ADMIN.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, "made", incremental_configs=[change])]))
+    same(done(ADMIN.describe_configs([resource]))[resource]["flush.ms"].value, "654321")
 
     produce("made", [(f"{i}".encode(), b"v") for i in range(100)])
     end = ends("made", 5)

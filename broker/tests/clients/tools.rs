@@ -45,6 +45,12 @@ fn kafka_topics_creates_describes_grows_and_deletes() {
     let configs =
         lines(&tools, CONFIGS, &["--describe", "--entity-type", "topics", "--entity-name", "orders"]);
     assert!(configs.iter().any(|line| line.starts_with("flush.ms=1000000 ")), "{configs:?}");
+    let change = ["--alter", "--entity-type", "topics", "--entity-name", "orders"];
+    let changed = [&change[..], &["--add-config", "cleanup.policy=[compact,delete]"]].concat();
+    assert_eq!(lines(&tools, CONFIGS, &changed), ["Completed updating config for topic orders."]);
+    let configs =
+        lines(&tools, CONFIGS, &["--describe", "--entity-type", "topics", "--entity-name", "orders"]);
+    assert!(configs.iter().any(|line| line.starts_with("cleanup.policy=compact,delete ")), "{configs:?}");
 
     tools.fill("orders", 90).unwrap();
     assert_eq!(lines(&tools, OFFSETS, &["--topic", "orders"]), ["orders:0:30", "orders:1:30", "orders:2:30"]);

@@ -22,6 +22,7 @@ const CLIENTS: &[Api] = &[
     Api::DescribeGroups,
     Api::ListGroups,
     Api::ApiVersions,
+    Api::IncrementalAlterConfigs,
     Api::CreateTopics,
     Api::DeleteTopics,
     Api::DeleteRecords,

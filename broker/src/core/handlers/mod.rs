@@ -5,7 +5,7 @@
 //! | `api_versions.rs` | ApiVersions |
 //! | `metadata.rs`, `describe_cluster.rs`, `describe_topic_partitions.rs` | what there is |
 //! | `create_topics.rs`, `delete_topics.rs`, `create_partitions.rs`, `delete_records.rs` | what there is to be |
-//! | `describe_configs.rs` | settings |
+//! | `describe_configs.rs`, `incremental_alter_configs.rs` | settings |
 //! | `find_coordinator.rs` | who coordinates a group, or transactions |
 //! | `produce.rs` | Produce |
 //! | `list_offsets.rs`, `offset_for_leader_epoch.rs` | where logs begin, end, and were led by whom |
@@ -23,6 +23,7 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_topic_partitions;
 mod find_coordinator;
+mod incremental_alter_configs;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
@@ -82,6 +83,9 @@ pub(super) fn handle(core: &mut Core, context: &Context<'_>, api_key: i16, reque
             offset_for_leader_epoch::handle(cluster, context, &request).into()
         }
         RequestBody::DescribeConfigs(request) => describe_configs::handle(cluster, &request).into(),
+        RequestBody::IncrementalAlterConfigs(request) => {
+            incremental_alter_configs::handle(cluster, &request).into()
+        }
         RequestBody::DescribeCluster(request) => describe_cluster::handle(cluster, &request).into(),
         RequestBody::DescribeTopicPartitions(request) => describe_topic_partitions::handle(cluster, &request),
         _ => unreachable!("{api} is offered, and there is no handler for it"),

@@ -205,6 +205,18 @@ func administration() {
 		values[config.Key] = config.MaybeValue()
 	}
 	same([]string{values["flush.ms"], values["cleanup.policy"]}, []string{"123456", "delete"})
+	appended, err := admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{
+		{Op: kadm.AppendConfig, Name: "cleanup.policy", Value: kadm.StringPtr("compact")},
+		{Op: kadm.DeleteConfig, Name: "flush.ms"},
+	}, "made")
+	check(err)
+	check(appended[0].Err)
+	described, err = admin.DescribeTopicConfigs(ctx, "made")
+	check(err)
+	for _, config := range described[0].Configs {
+		values[config.Key] = config.MaybeValue()
+	}
+	same([]string{values["flush.ms"], values["cleanup.policy"]}, []string{"9223372036854775807", "delete,compact"})
 
 	produce("made", 100)
 	same(len(ends("made")), 5)
