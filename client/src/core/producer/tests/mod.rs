@@ -1,1 +1,6 @@
+//! Stories of the producer's core, under a virtual clock.
 
+mod batching;
+mod delivery;
+mod order;
+mod world;

@@ -1,0 +1,95 @@
+//! What goes into a batch, and when it is sent.
+
+use milena_protocol::ErrorCode;
+
+use super::world::World;
+use crate::Error;
+use crate::core::producer::io::{Command, ProducerRecord};
+use crate::core::test_support::T;
+
+const NONE: ErrorCode = ErrorCode::NONE;
+
+#[test]
+fn a_batch_waits_for_linger_ms_and_no_longer() {
+    let mut world = World::new(|config| config.linger(50 * T));
+    world.send("a");
+    world.pass(30 * T);
+    world.send("b");
+    world.pass(19 * T);
+    assert!(world.waiting().is_empty());
+    world.pass(T);
+    assert_eq!(world.waiting(), ["a b"]);
+    assert_eq!(world.elapsed(), 50 * T);
+}
+
+#[test]
+fn a_full_batch_waits_for_nobody() {
+    let mut world = World::new(|config| config.linger(50 * T).batch_size(100));
+    for value in ["first", "second", "third", "fourth", "fifth", "sixth"] {
+        world.send(value);
+    }
+    world.run();
+    assert_eq!(world.waiting(), ["first second third"]);
+    world.pass(50 * T);
+    assert_eq!(world.waiting(), ["first second third", "fourth fifth sixth"]);
+}
+
+#[test]
+fn flushing_sends_at_once_and_waits_for_what_was_sent_before() {
+    let mut world = World::new(|config| config.linger(50_000 * T));
+    world.send("a");
+    let flush = world.call(Command::Flush);
+    assert_eq!(world.waiting(), ["a"]);
+    world.send("b");
+    world.run();
+    assert_eq!(world.answers.get(&flush), None);
+    world.reply(NONE, 0);
+    assert_eq!(world.answers.get(&flush), Some(&Ok(())), "b was sent after it");
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_halved_until_it_fits() {
+    let mut world = World::new(|config| config);
+    let ids: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|value| world.send(&value.repeat(100))).collect();
+    world.pass(5 * T);
+    assert_eq!(world.requests[0].batches[0].3.len(), 4);
+    world.reply(ErrorCode::MESSAGE_TOO_LARGE, -1);
+    let mut offset = 0;
+    while !world.requests.is_empty() {
+        let asked = &world.requests[0].batches[0];
+        assert_eq!((asked.1, asked.2), (0, offset as i32), "numbers stay those of the records");
+        let count = asked.3.len() as i64;
+        assert!(count <= 2);
+        world.reply(NONE, offset);
+        offset += count;
+        world.pass(T);
+    }
+    assert_eq!(
+        ids.iter().map(|id| world.offset(*id)).collect::<Vec<_>>(),
+        [Some(0), Some(1), Some(2), Some(3)]
+    );
+}
+
+#[test]
+fn records_wait_for_room_in_their_order_and_fail_after_max_block_ms() {
+    let mut world = World::new(|config| config.buffer_memory(700).max_block(2_000 * T).batch_size(100));
+    world.send_now(&"a".repeat(300));
+    let second = world.send_now(&"b".repeat(300));
+    let third = world.send_now("c");
+    assert!(!world.core.has_room());
+    assert_eq!(world.waiting(), ["a".repeat(300)]);
+    let fourth = world.core.send(&ProducerRecord::new("t").partition(0).value(&"d".repeat(400)), world.now);
+    assert_eq!(fourth, Err(Error::BufferFull { limit: 700 }), "what waits is bounded too");
+    world.reply(NONE, 0);
+    world.pass(10 * T);
+    assert_eq!(world.waiting().len(), 2);
+    world.reply(NONE, 1);
+    world.reply(NONE, 2);
+    assert_eq!((world.offset(second), world.offset(third)), (Some(1), Some(2)));
+    assert!(world.core.has_room());
+
+    world.send_now(&"a".repeat(300));
+    let late = world.send_now(&"b".repeat(300));
+    world.pass(2_000 * T);
+    assert!(matches!(world.error(late), Error::Timeout { .. }), "{}", world.error(late));
+}

@@ -1,0 +1,148 @@
+//! Records come into a partition in the order in which they were sent, each once.
+
+use milena_protocol::ErrorCode;
+
+use super::world::World;
+use crate::core::test_support::T;
+
+const NONE: ErrorCode = ErrorCode::NONE;
+const OUT_OF_ORDER: ErrorCode = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
+
+fn five_in_flight() -> World {
+    let mut world = World::new(|config| config);
+    for value in ["a", "b", "c", "d", "e", "f"] {
+        world.send_now(value);
+    }
+    assert_eq!(world.waiting(), ["a", "b", "c", "d", "e"], "five at a time");
+    world
+}
+
+fn sequences(world: &World) -> Vec<(i16, i32)> {
+    world.requests.iter().map(|asked| (asked.batches[0].1, asked.batches[0].2)).collect()
+}
+
+#[test]
+fn what_is_sent_again_goes_alone_and_in_order() {
+    let mut world = five_in_flight();
+    world.reply(ErrorCode::NOT_ENOUGH_REPLICAS, -1);
+    // The broker refuses those behind it, which were on their way already.
+    (0..4).for_each(|_| world.reply(OUT_OF_ORDER, -1));
+    assert_eq!(world.waiting(), [""; 0], "nothing is sent before the back-off is over, f neither");
+    let mut log = Vec::new();
+    for _ in 0..40 {
+        world.pass(100 * T);
+        while !world.requests.is_empty() {
+            log.extend(world.waiting().into_iter().take(1));
+            let offset = log.len() as i64 - 1;
+            world.reply(NONE, offset);
+        }
+    }
+    assert_eq!(log, ["a", "b", "c", "d", "e", "f"]);
+    assert_eq!(world.order.len(), 6);
+    assert!(world.order.is_sorted());
+    assert_eq!(world.ids_asked, 1);
+}
+
+#[test]
+fn sequence_numbers_stay_as_they_are_over_retries() {
+    let mut world = five_in_flight();
+    assert_eq!(sequences(&world), [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)]);
+    world.cut();
+    world.pass(1_000 * T);
+    assert_eq!((world.waiting(), sequences(&world)), (vec!["a".to_owned()], vec![(0, 0)]));
+    world.reply(ErrorCode::DUPLICATE_SEQUENCE_NUMBER, -1);
+    let first = *world.order.first().unwrap();
+    assert_eq!(world.settled[&first].as_ref().unwrap().offset, None, "it is there, nobody knows where");
+    world.pass(1_000 * T);
+    assert_eq!((world.waiting(), sequences(&world)), (vec!["b".to_owned()], vec![(0, 1)]));
+}
+
+#[test]
+fn a_gap_begins_a_new_epoch_when_nothing_is_in_flight() {
+    let mut world = five_in_flight();
+    // Refused for good: b to e leave a gap behind it.
+    world.reply(ErrorCode::INVALID_RECORD, -1);
+    (0..3).for_each(|_| world.reply(OUT_OF_ORDER, -1));
+    world.pass(10_000 * T);
+    assert_eq!(world.waiting(), ["e"], "it waits for the answer to the last");
+    world.reply(OUT_OF_ORDER, -1);
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        world.pass(1_000 * T);
+        while !world.requests.is_empty() {
+            seen.push((world.waiting()[0].clone(), sequences(&world)[0]));
+            world.reply(NONE, 10);
+        }
+    }
+    let wanted = [("b", (1, 0)), ("c", (1, 1)), ("d", (1, 2)), ("e", (1, 3)), ("f", (1, 4))];
+    assert_eq!(seen, wanted.map(|(value, sequence)| (value.to_owned(), sequence)));
+    assert_eq!(world.settled.values().filter(|sent| sent.is_err()).count(), 1);
+}
+
+#[test]
+fn a_record_whose_fate_is_unknown_begins_a_new_epoch_too() {
+    let mut world = World::new(|config| config.delivery_timeout(40_000 * T));
+    let first = world.send_now("a");
+    while !world.settled.contains_key(&first) {
+        world.cut();
+        world.pass(1_000 * T);
+    }
+    assert!(world.error(first).to_string().contains("delivery.timeout.ms"), "{}", world.error(first));
+    world.send("b");
+    world.pass(5_000 * T);
+    assert_eq!(world.waiting().last().unwrap(), "b");
+    assert_eq!(sequences(&world).last(), Some(&(1, 0)));
+}
+
+#[test]
+fn an_epoch_that_is_refused_costs_no_record() {
+    let mut world = World::new(|config| config);
+    let first = world.send_now("a");
+    world.reply(ErrorCode::INVALID_PRODUCER_EPOCH, -1);
+    world.pass(1_000 * T);
+    assert_eq!(sequences(&world), [(1, 0)]);
+    world.reply(NONE, 3);
+    assert_eq!(world.offset(first), Some(3));
+}
+
+#[test]
+fn without_idempotence_one_in_flight_keeps_order() {
+    let mut world =
+        World::new(|config| config.enable_idempotence(false).max_in_flight_requests_per_connection(1_usize));
+    for value in ["a", "b", "c"] {
+        world.send_now(value);
+    }
+    assert_eq!(world.waiting(), ["a"]);
+    assert_eq!(sequences(&world), [(-1, -1)]);
+    world.reply(ErrorCode::NOT_ENOUGH_REPLICAS, -1);
+    world.pass(200 * T);
+    assert_eq!(world.waiting(), ["a"]);
+    world.reply(NONE, 0);
+    assert_eq!(world.waiting(), ["b c"], "what waited has become one batch");
+}
+
+#[test]
+fn a_hint_of_the_new_leader_is_followed_at_once() {
+    let mut world = World::new(|config| config);
+    let first = world.send_now("a");
+    world.is_silent = true;
+    world.reply_with(|answer| {
+        answer.error_code = ErrorCode::NOT_LEADER_OR_FOLLOWER;
+        (answer.current_leader.leader_id, answer.current_leader.leader_epoch) = (2, 2);
+    });
+    assert_eq!((world.waiting(), world.requests[0].node), (vec!["a".to_owned()], 2));
+    world.reply(NONE, 8);
+    assert_eq!(world.offset(first), Some(8));
+}
+
+#[test]
+fn a_leader_that_moved_without_a_word_is_found_by_metadata() {
+    let mut world = World::new(|config| config);
+    let first = world.send_now("a");
+    world.leaders = vec![(2, 5)];
+    world.reply(ErrorCode::NOT_LEADER_OR_FOLLOWER, -1);
+    world.pass(500 * T);
+    assert_eq!(world.requests[0].node, 2);
+    world.reply(NONE, 8);
+    assert_eq!(world.offset(first), Some(8));
+}
