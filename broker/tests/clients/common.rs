@@ -11,7 +11,7 @@ use milena_broker::{Broker, Builder};
 use milena_testdata::{Process, Tools, Version, foreign};
 
 /// How long anything may take: a busy machine is no failure.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+pub const PATIENCE: Duration = Duration::from_secs(480);
 
 /// A broker for the clients of one test.
 pub fn broker() -> Broker {

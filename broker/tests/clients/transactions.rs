@@ -25,3 +25,26 @@ fn aborted_records_are_not_read_by_those_who_read_committed_ones() {
     tools.transaction("transactions-ledger-5", "ledger", 0, 3, "commit").unwrap();
     assert_eq!(values("read_committed", 63), [committed, named("commit", 3)].concat());
 }
+
+#[test]
+fn what_is_read_and_written_in_transactions_comes_out_once() {
+    let broker = start(Broker::builder().brokers(3).topic("input", 1).topic("output", 1));
+    let tools = tools(&broker);
+    tools.fill("input", 500).unwrap();
+    let mut copier = tools.java("org.apache.kafka.tools.TransactionalMessageCopier");
+    copier.args(["--broker-list", &tools.bootstrap(), "--input-topic", "input", "--input-partition", "0"]);
+    copier.args(["--output-topic", "output", "--transactional-id", "copier", "--consumer-group", "copier"]);
+    // It aborts every third or so, goes back to what is committed, and takes it again.
+    copier.args(["--max-messages", "500", "--transaction-size", "20", "--enable-random-aborts"]);
+    copier.args(["--group-mode", "--use-group-metadata"]);
+    run(&copier, &[]);
+    let copied = run(&consumer(&tools, "output", 500, &["--isolation-level", "read_committed"]), &[]);
+    let sent: Vec<String> = (0..500).map(|i| format!("value-{i}")).collect();
+    assert_eq!(records(&copied), sent);
+    let offsets = tools.group_offsets("copier").unwrap();
+    assert_eq!(offsets.iter().map(|offset| offset.committed).collect::<Vec<_>>(), [Some(500)]);
+    // A marker follows each transaction.
+    let ends = tools.tool("org.apache.kafka.tools.GetOffsetShell", &["--topic", "output"]).unwrap();
+    let end: u64 = ends.trim().rsplit(':').next().unwrap().parse().unwrap();
+    assert!(end >= 525, "{end}");
+}
