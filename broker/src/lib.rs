@@ -32,7 +32,7 @@
 //!   `transaction.version`). What is for controllers, replicas, permissions, share groups and streams groups is not offered.
 //! - Nothing is replicated. Replicas are names: all that run are in sync at once, and `acks=all` waits for nobody.
 //! - What a request changes is in force on all brokers when it is answered; Kafka's brokers hear of it a little later.
-//! - There are no topics behind groups and transactions: `__consumer_offsets` and `__transaction_state` are not to be seen.
+//! - Nothing is written to the topics behind groups and transactions: `__consumer_offsets` and `__transaction_state` are empty.
 //! - Settings cannot be altered while it runs, so DescribeConfigs has them as read-only for brokers; it also knows fewer
 //!   synonyms. Some [defaults](Settings) are others.
 //! - Produce with null records is answered (INVALID_RECORD), and so is an unknown version of ApiVersions whatever its header looks

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use crate::commits::{commit, wanted};
 use crate::fetch::request as fetch_request;
 use crate::groups::{heartbeat, join, sync};
+use crate::moves::{STAYING, group_in};
 use crate::produce::request as produce_request;
 use crate::records::batch;
 use crate::same_on_both_clusters;
 use crate::side::Side;
 
 /// Creates a topic with these replicas, the first of each the leader.
-fn placed(side: &Side, name: &str, replicas: &[&[i32]]) -> String {
+pub fn placed(side: &Side, name: &str, replicas: &[&[i32]]) -> String {
     let name = side.name(name);
     let assignments: Vec<Value> = replicas
         .iter()
@@ -148,7 +149,7 @@ fn t17_a_reader_in_a_rack_is_sent_to_the_replica_there() {
 #[test]
 fn who_does_not_coordinate_a_group_says_so() {
     same_on_both_clusters(|side| {
-        let (topic, group) = (placed(side, "a", &[&[1]]), side.name("g"));
+        let (topic, group) = (placed(side, "a", &[&[1]]), group_in(side, STAYING));
         let mut other = side.connect_to(side.coordinator(&group, 0) % 3 + 1);
         other.ask(Api::JoinGroup, 9, join(&group, "", json!({})));
         other.ask(Api::SyncGroup, 5, sync(&group, 1, "m", &[]));
@@ -207,5 +208,20 @@ fn topics_on_three_brokers() {
         create("uneven", with(json!([on(0, &[1, 2]), on(1, &[3])])));
         create("same", with(json!([on(0, &[1, 1])])));
         create("unknown", with(json!([on(0, &[1, 9])])));
+    });
+}
+
+#[test]
+fn topics_are_neither_created_by_asking_nor_deleted_where_settings_say_so() {
+    same_on_both_clusters(|side| {
+        let topics = json!([{ "name": side.name("unknown") }]);
+        side.connect().ask(Api::Metadata, 12, json!({ "topics": topics, "allowAutoTopicCreation": true }));
+        let topic = placed(side, "a", &[&[1]]);
+        for version in [1, 2, 3, 5] {
+            let asked = json!({ "topicNames": [topic, side.name("unknown")], "timeoutMs": 1000 });
+            side.connect().ask(Api::DeleteTopics, version, asked);
+        }
+        side.connect().ask(Api::DeleteTopics, 6, json!({ "topics": topics, "timeoutMs": 1000 }));
+        side.connect().ask(Api::Metadata, 12, json!({ "topics": [{ "name": topic }] }));
     });
 }

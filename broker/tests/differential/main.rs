@@ -7,6 +7,7 @@
 
 mod connection;
 mod lines;
+mod moving;
 mod observed;
 mod records;
 mod side;
@@ -24,6 +25,7 @@ mod idempotence;
 mod leaving;
 mod metadata;
 mod migrations;
+mod moves;
 mod offsets;
 mod produce;
 mod sessions;
@@ -35,7 +37,7 @@ mod versions;
 use std::panic::resume_unwind;
 use std::thread;
 
-use side::{Side, embedded, embedded_cluster, kafka, kafka_cluster};
+use side::{Cluster, Side, embedded, embedded_cluster, kafka, kafka_cluster};
 
 /// Runs a scenario on both sides, and compares what was seen.
 fn same_on_both<F: Fn(&Side) + Sync>(scenario: F) {
@@ -47,12 +49,12 @@ fn same_on_both_clusters<F: Fn(&Side) + Sync>(scenario: F) {
     same(kafka_cluster, embedded_cluster, scenario);
 }
 
-type Start = fn() -> &'static [String];
+type Start = fn() -> &'static Cluster;
 
 fn same<F: Fn(&Side) + Sync>(kafka: Start, embedded: Start, scenario: F) {
     let name = scenario_name::<F>();
-    let on = |addresses: &[String]| {
-        let side = Side::new(&name, addresses);
+    let on = |cluster: &Cluster| {
+        let side = Side::new(&name, cluster);
         scenario(&side);
         side.into_lines()
     };

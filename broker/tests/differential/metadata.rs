@@ -163,3 +163,12 @@ fn partitions_are_described_page_by_page() {
         side.connect().ask(Api::DescribeTopicPartitions, 0, asked);
     });
 }
+
+#[test]
+fn the_topics_behind_groups_and_transactions() {
+    same_on_both(|side| {
+        let topics = json!([{ "name": "__consumer_offsets" }, { "name": "__transaction_state" }]);
+        side.connect().ask(Api::Metadata, 12, json!({ "topics": topics }));
+        side.connect().ask(Api::DescribeTopicPartitions, 0, json!({ "topics": topics }));
+    });
+}

@@ -117,6 +117,8 @@ impl Observed {
         let drawn = DRAWN.iter().find(|(name, _)| *name == field);
         match (field, value) {
             ("errorMessage" | "batchIndexErrorMessage", Value::String(_)) => "said".to_owned(),
+            // KRaft names any of the brokers.
+            ("controllerId", Value::Number(id)) if id.as_i64() >= Some(0) => "a broker".to_owned(),
             ("errorCode" | "partitionErrorCode", Value::Number(code)) => {
                 let code = code.as_i64().and_then(|code| i16::try_from(code).ok()).unwrap_or_default();
                 format!("{code} {}", ErrorCode(code).name().unwrap_or("?"))

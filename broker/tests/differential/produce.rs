@@ -87,6 +87,8 @@ fn topics_and_partitions_that_there_are_not() {
             json!({ "acks": -1, "timeoutMs": 1000, "topicData": [{ "name": topic, "partitionData": both }] });
         connection.ask(Api::Produce, 9, asked);
         connection.ask(Api::Produce, 9, json!({ "acks": -1, "timeoutMs": 1000, "topicData": [] }));
+        // Internal topics belong to the brokers.
+        connection.ask(Api::Produce, 9, request("__consumer_offsets", 0, -1, batch(&["x"]).into()));
     });
 }
 

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use milena_broker::{Broker, Builder};
+use milena_broker::{Broker, Builder, Control};
 use milena_protocol::Api;
 use milena_testdata::{Kafka, Options, Version};
 use serde_json::{Value, json};
 
 use crate::connection::Connection;
+use crate::moving;
 use crate::observed::Observed;
 
 /// What is not as it is by default, on both sides.
@@ -31,64 +32,82 @@ const LAUNCHER: &[(&str, &str)] = &[
     ("group.min.session.timeout.ms", "100"),
     ("log.retention.ms", "-1"),
     ("offsets.topic.num.partitions", "4"),
-    ("offsets.topic.replication.factor", "1"),
+    ("offsets.topic.replication.factor", "3"),
     ("transaction.state.log.num.partitions", "2"),
     ("transaction.state.log.replication.factor", "1"),
 ];
 
+/// What is only so where there are three brokers.
+const CLUSTER: &[(&str, &str)] = &[("auto.create.topics.enable", "false"), ("delete.topic.enable", "false")];
 const RACKS: [&str; 3] = ["a", "b", "c"];
 /// Kafka's default is the leader for all.
 const SELECTOR: &str = "replica.selector.class";
 
-/// The address of the real Kafka.
-pub fn kafka() -> &'static [String] {
-    static KAFKA: OnceLock<(Kafka, Vec<String>)> = OnceLock::new();
-    &KAFKA.get_or_init(|| start_kafka(Kafka::options(Version::V4_3_1), 1)).1
+/// One that runs, until the tests end.
+pub struct Cluster {
+    pub addresses: Vec<String>,
+    /// For what there is no request that milena has.
+    control: Option<Control>,
+    _kafka: Option<Kafka>,
+    _embedded: Option<Broker>,
 }
 
-/// The addresses of a real Kafka of three brokers, each in a rack.
-pub fn kafka_cluster() -> &'static [String] {
-    static KAFKA: OnceLock<(Kafka, Vec<String>)> = OnceLock::new();
-    let options = || {
+/// The real Kafka.
+pub fn kafka() -> &'static Cluster {
+    static KAFKA: OnceLock<Cluster> = OnceLock::new();
+    KAFKA.get_or_init(|| start_kafka(Kafka::options(Version::V4_3_1), 1))
+}
+
+/// A real Kafka of three brokers, each in a rack.
+pub fn kafka_cluster() -> &'static Cluster {
+    static KAFKA: OnceLock<Cluster> = OnceLock::new();
+    KAFKA.get_or_init(|| {
         let selector = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
-        Kafka::options(Version::V4_3_1).brokers(3).racks(&RACKS).property(SELECTOR, selector)
-    };
-    &KAFKA.get_or_init(|| start_kafka(options(), 3)).1
+        let options = Kafka::options(Version::V4_3_1).brokers(3).racks(&RACKS).property(SELECTOR, selector);
+        let settings = CLUSTER.iter();
+        start_kafka(settings.fold(options, |options, (name, value)| options.property(name, value)), 3)
+    })
 }
 
-fn start_kafka(options: Options, brokers: usize) -> (Kafka, Vec<String>) {
+fn start_kafka(options: Options, brokers: usize) -> Cluster {
     let options = SETTINGS.iter().fold(options, |options, (name, value)| options.property(name, value));
     let kafka = options.start().unwrap();
     let addresses: Vec<String> = (0..brokers).map(|n| kafka.address(n)).collect();
-    warm_up(&addresses);
-    (kafka, addresses)
+    let cluster = Cluster { addresses, control: None, _kafka: Some(kafka), _embedded: None };
+    warm_up(&cluster);
+    cluster
 }
 
-/// The address of the embedded broker.
-pub fn embedded() -> &'static [String] {
-    static EMBEDDED: OnceLock<(Broker, Vec<String>)> = OnceLock::new();
-    &EMBEDDED.get_or_init(|| start_embedded(Broker::builder())).1
+/// The embedded broker.
+pub fn embedded() -> &'static Cluster {
+    static EMBEDDED: OnceLock<Cluster> = OnceLock::new();
+    EMBEDDED.get_or_init(|| start_embedded(Broker::builder()))
 }
 
-/// The addresses of an embedded cluster of three brokers, each in a rack.
-pub fn embedded_cluster() -> &'static [String] {
-    static EMBEDDED: OnceLock<(Broker, Vec<String>)> = OnceLock::new();
-    &EMBEDDED.get_or_init(|| start_embedded(Broker::builder().brokers(3).racks(RACKS))).1
+/// An embedded cluster of three brokers, each in a rack.
+pub fn embedded_cluster() -> &'static Cluster {
+    static EMBEDDED: OnceLock<Cluster> = OnceLock::new();
+    EMBEDDED.get_or_init(|| {
+        let builder = Broker::builder().brokers(3).racks(RACKS);
+        start_embedded(CLUSTER.iter().fold(builder, |builder, (name, value)| builder.setting(name, value)))
+    })
 }
 
-fn start_embedded(builder: Builder) -> (Broker, Vec<String>) {
+fn start_embedded(builder: Builder) -> Cluster {
     let settings = SETTINGS.iter().chain(LAUNCHER);
     let builder = settings.fold(builder, |builder, (name, value)| builder.setting(name, value));
     let broker = builder.start_blocking().unwrap();
     let addresses: Vec<String> = broker.addresses().iter().map(ToString::to_string).collect();
-    warm_up(&addresses);
-    (broker, addresses)
+    let control = Some(broker.control());
+    let cluster = Cluster { addresses, control, _kafka: None, _embedded: Some(broker) };
+    warm_up(&cluster);
+    cluster
 }
 
 /// Waits until every group and every transaction has a coordinator that answers: their topics are created when they are
 /// first asked for.
-fn warm_up(addresses: &[String]) {
-    let side = Side::new("warm-up", addresses);
+fn warm_up(cluster: &Cluster) {
+    let side = Side::new("warm-up", cluster);
     for n in 0..16 {
         let name = format!("warm-up-{n}");
         let group = json!({ "groups": [{ "groupId": name, "topics": null }] });
@@ -104,12 +123,14 @@ fn warm_up(addresses: &[String]) {
 pub struct Side {
     scenario: String,
     addresses: Vec<String>,
+    control: Option<Control>,
     observed: RefCell<Observed>,
 }
 
 impl Side {
-    pub fn new(scenario: &str, addresses: &[String]) -> Self {
-        Side { scenario: scenario.to_owned(), addresses: addresses.to_vec(), observed: RefCell::default() }
+    pub fn new(scenario: &str, cluster: &Cluster) -> Self {
+        let (addresses, control) = (cluster.addresses.clone(), cluster.control.clone());
+        Side { scenario: scenario.to_owned(), addresses, control, observed: RefCell::default() }
     }
 
     pub fn into_lines(self) -> Vec<String> {
@@ -135,6 +156,23 @@ impl Side {
         let asked = json!({ "key": key, "keyType": key_type });
         let answer = self.connect().until(Api::FindCoordinator, 3, asked, |answer| answer["errorCode"] == 0);
         answer["nodeId"].as_i64().unwrap() as i32
+    }
+
+    /// Lets another of the replicas of a partition lead, and waits until all brokers know.
+    pub fn move_leader(&self, topic: &str, partition: i32, replicas: &[i32]) {
+        match &self.control {
+            Some(control) => control.move_leader(topic, partition, replicas[0]).unwrap(),
+            None => moving::prefer(self, topic, partition, replicas),
+        }
+        for node_id in 1..=3 {
+            let asked = json!({ "topics": [{ "name": topic }], "allowAutoTopicCreation": false });
+            self.connect_to(node_id).until(Api::Metadata, 12, asked, |answer| {
+                let partitions = answer["topics"][0]["partitions"].as_array().unwrap();
+                partitions
+                    .iter()
+                    .any(|known| known["partitionIndex"] == partition && known["leaderId"] == replicas[0])
+            });
+        }
     }
 
     /// Writes an answer down.

@@ -49,7 +49,8 @@ pub(super) fn handle(
             Ok((name, id)) => (result.name, result.topic_id) = (Some(name), id),
             Err(code) => {
                 (result.name, result.topic_id, result.error_code) = (name, id, code);
-                result.error_message = code.name().map(Str::from_static);
+                // Where none can be deleted, Kafka says no more than that.
+                result.error_message = code.name().filter(|_| enabled).map(Str::from_static);
             }
         }
         response.responses.push(result);
