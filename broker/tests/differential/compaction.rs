@@ -122,7 +122,10 @@ fn compacted(side: &Side, topic: &str, expected: &[&str]) {
     let end = connection.ask(Api::ListOffsets, 7, end)["topics"][0]["partitions"][0]["offset"].as_i64();
     for offset in 0..end.unwrap() {
         side.note(format!("from {offset} on"));
-        connection.ask(Api::Fetch, 12, fetch(topic, offset));
+        let mut answer = connection.ask_quietly(Api::Fetch, 12, fetch(topic, offset));
+        // Whether an aborted transaction without records is still known depends on how often Kafka's cleaner has been there.
+        answer["responses"][0]["partitions"][0].as_object_mut().unwrap().remove("abortedTransactions");
+        side.observe("Fetch", &answer);
     }
 }
 

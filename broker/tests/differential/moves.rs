@@ -4,9 +4,9 @@ use milena_protocol::Api;
 use serde_json::{Value, json};
 
 use crate::cluster::placed;
-use crate::commits::{all, commit};
+use crate::commits::{all, commit, wanted};
 use crate::fetch::request as fetch_request;
-use crate::groups::{enter, heartbeat, join, sync};
+use crate::groups::{enter, heartbeat, sync};
 use crate::produce::request as produce_request;
 use crate::records::batch;
 use crate::same_on_both_clusters;
@@ -141,7 +141,14 @@ fn a16_a_group_moves_with_its_coordinator() {
         let third = to % 3 + 1;
         side.move_leader("__consumer_offsets", MOVING, &[to, from, third]);
         let mut new = side.connect_to(to);
-        new.until(Api::Heartbeat, 4, heartbeat(&group, 1, &member), |answer| answer["errorCode"] == 0);
+        // (Heartbeats are good already while the group is being loaded.)
+        new.until(Api::DescribeGroups, 5, json!({ "groups": [group] }), |answer| {
+            answer["groups"][0]["groupState"] == "Stable"
+        });
+        // A4: until it knows what its followers have, Kafka's new coordinator says that nothing was committed.
+        new.until(Api::OffsetFetch, 8, wanted(&group, None), |answer| {
+            answer["groups"][0]["topics"].as_array().is_some_and(|topics| topics.len() == 1)
+        });
         side.note(format!("found at the new one: {}", side.coordinator(&group, 0) == to));
         side.note("the old one");
         old.until(Api::Heartbeat, 4, heartbeat(&group, 1, &member), |answer| answer["errorCode"] == 16);
@@ -153,19 +160,5 @@ fn a16_a_group_moves_with_its_coordinator() {
         new.ask(Api::SyncGroup, 5, sync(&group, 1, &member, &[]));
         new.ask(Api::OffsetCommit, 9, commit(&group, 1, &member, &topic, &[(0, 7, "")]));
         all(&mut new, &group);
-        side.note("who waits is told");
-        let mut second = side.connect_to(to);
-        let asked = second.ask_quietly(Api::JoinGroup, 9, join(&group, "", json!({})));
-        let other = asked["memberId"].as_str().unwrap().to_owned();
-        second.send(Api::JoinGroup, 9, join(&group, &other, json!({})));
-        wait_for_members_at(side, to, &group, 2);
-        side.move_leader("__consumer_offsets", MOVING, &[from, to, third]);
-        second.receive();
-    });
-}
-
-fn wait_for_members_at(side: &Side, node_id: i32, group: &str, count: usize) {
-    side.connect_to(node_id).until(Api::DescribeGroups, 5, json!({ "groups": [group] }), |answer| {
-        answer["groups"][0]["members"].as_array().is_some_and(|members| members.len() == count)
     });
 }
