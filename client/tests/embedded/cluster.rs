@@ -7,7 +7,7 @@ use milena_broker::{Broker, Builder, Control};
 use milena_protocol::messages::create_topics::{CreatableReplicaAssignment, CreatableTopic};
 use milena_protocol::messages::delete_topics::DeleteTopicState;
 use milena_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest};
-use milena_protocol::{ErrorCode, Str};
+use milena_protocol::{Api, ErrorCode, Str};
 
 use crate::wire::{answer, ask};
 
@@ -42,6 +42,13 @@ impl Cluster {
     /// One broker for one story.
     pub fn start() -> Cluster {
         Cluster::options().start()
+    }
+
+    /// One broker whose groups are classic ones only.
+    pub fn without_consumer_protocol() -> Cluster {
+        let cluster = Cluster::start();
+        cluster.control.hide_api(Api::ConsumerGroupHeartbeat).unwrap();
+        cluster
     }
 
     pub fn options() -> Options {

@@ -54,6 +54,12 @@ impl Cluster {
         Cluster::options().start()
     }
 
+    /// One broker whose groups are classic ones only.
+    pub fn without_consumer_protocol() -> Cluster {
+        let options = Kafka::options(Version::V3_9_2);
+        Options(options.property("group.coordinator.rebalance.protocols", "classic")).start()
+    }
+
     pub fn options() -> Options {
         Options(Kafka::options(Version::V4_3_1))
     }

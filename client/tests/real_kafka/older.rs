@@ -7,7 +7,6 @@ use milena_testdata::{Kafka, Version};
 use crate::cluster::Cluster;
 use crate::stories::admin::{admin, offsets, stable};
 use crate::stories::common::{PATIENCE, config, read, subscribed};
-use crate::stories::consumer_protocol;
 
 #[tokio::test]
 async fn an_older_kafka_is_asked_in_its_own_versions() {
@@ -30,15 +29,4 @@ async fn an_older_kafka_is_asked_in_its_own_versions() {
     admin.delete_group("g").await.unwrap();
     let missing = admin.describe_group("g").await.unwrap_err();
     assert_eq!(missing.code(), Some(ErrorCode::GROUP_ID_NOT_FOUND));
-}
-
-#[tokio::test]
-async fn a_broker_without_the_protocol_is_an_error_that_names_the_other_one() {
-    let classic = ("group.coordinator.rebalance.protocols", "classic");
-    let options = Kafka::options(Version::V3_9_2).property(classic.0, classic.1);
-    let cluster = Cluster::from(options.start().unwrap());
-    let mut consumer = subscribed(consumer_protocol::config(&cluster, "g"), "t").await;
-    let error = consumer.poll(PATIENCE).await.unwrap_err();
-    assert_eq!(error, Error::NoConsumerProtocol);
-    assert!(error.to_string().contains("group.protocol=classic"), "{error}");
 }

@@ -96,6 +96,15 @@ async fn an_assignor_that_the_broker_does_not_have_is_an_error_that_names_those_
 }
 
 #[tokio::test]
+async fn a_broker_without_the_protocol_is_an_error_that_names_the_other_one() {
+    let cluster = Cluster::without_consumer_protocol();
+    let mut consumer = subscribed(config(&cluster, "g"), "t").await;
+    let error = consumer.poll(PATIENCE).await.unwrap_err();
+    assert_eq!(error, Error::NoConsumerProtocol);
+    assert!(error.to_string().contains("group.protocol=classic"), "{error}");
+}
+
+#[tokio::test]
 async fn a_member_that_closes_or_is_dropped_leaves_at_once() {
     let cluster = &*Cluster::shared();
     cluster.create_topic("kip848-leaving", 3);
