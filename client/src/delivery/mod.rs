@@ -5,7 +5,7 @@
 //! partitions that are paused in the middle of their batches take too much memory for that). On the way it leaves out what is not for the application: records before the offset that was asked for, control batches,
 //! and with `read_committed` those of aborted transactions.
 //!
-//! [`take_consumed`](Delivery::take_consumed) says how far it got, gaps and all that was left out included.
+//! `take_consumed` says how far it got, gaps and all that was left out included.
 
 mod draining;
 mod fault;

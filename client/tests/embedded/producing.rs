@@ -104,6 +104,33 @@ async fn callbacks_come_in_order_and_drop_does_not_block() {
 }
 
 #[tokio::test]
+async fn a_future_that_is_dropped_at_any_point_loses_nothing() {
+    let broker = broker("t", 1).await;
+    let control = broker.control();
+    let producer = Producer::new(config(&broker).batch_size(300)).unwrap();
+    let mut kept = Vec::new();
+    for i in 0..400_u64 {
+        let value = i.to_string();
+        let mut sent = producer.send(ProducerRecord::new("t").value(&value));
+        match i % 4 {
+            0 => drop(sent),
+            1 => drop(timeout(Duration::ZERO, &mut sent).await),
+            2 => drop(timeout(Duration::from_millis(1 + i % 7), &mut sent).await),
+            _ => kept.push(sent),
+        }
+        if i % 50 == 20 {
+            drop(timeout(Duration::from_micros(50 * i), producer.flush()).await);
+            control.disconnect_everybody().unwrap();
+        }
+    }
+    timeout(PATIENCE, producer.flush()).await.unwrap().unwrap();
+    assert_eq!(values(&broker, "t", 0), (0..400).map(|i| i.to_string()).collect::<Vec<_>>());
+    for (n, sent) in kept.into_iter().enumerate() {
+        assert_eq!(timeout(PATIENCE, sent).await.unwrap().unwrap().offset, Some(4 * n as i64 + 3));
+    }
+}
+
+#[tokio::test]
 async fn a_batch_that_is_too_large_for_its_topic_is_split() {
     let broker = Broker::builder().topic("t", 1).setting("message.max.bytes", 1000).start().await.unwrap();
     let producer = Producer::new(config(&broker).linger(Duration::from_millis(50))).unwrap();

@@ -220,7 +220,7 @@ impl Accumulator {
     /// The oldest record that is not settled.
     pub(super) fn oldest(&self) -> Option<SendId> {
         let batches = self.queues().flat_map(|(_, _, queue)| &queue.batches);
-        let in_batches = batches.filter_map(|batch| batch.records.iter().map(|record| record.id).min());
+        let in_batches = batches.filter_map(|batch| batch.records.first().map(|record| record.id));
         let waiting = self.topics.values().filter_map(|topic| topic.waiting.first());
         in_batches.chain(waiting).min()
     }

@@ -93,3 +93,21 @@ fn records_wait_for_room_in_their_order_and_fail_after_max_block_ms() {
     world.pass(2_000 * T);
     assert!(matches!(world.error(late), Error::Timeout { .. }), "{}", world.error(late));
 }
+
+#[test]
+fn a_record_allocates_nothing_of_its_own() {
+    let mut world = World::new(|config| config.batch_size(1 << 20));
+    let value = "v".repeat(100);
+    let record = ProducerRecord::new("t").key("key").value(&value);
+    world.core.send(&record, world.now).unwrap();
+    world.pass(5 * T);
+    world.reply(NONE, 0);
+    let (core, now) = (&mut world.core, world.now);
+    let measured = allocation_counter::measure(|| {
+        for _ in 0..5_000 {
+            core.send(&record, now).unwrap();
+        }
+    });
+    // The buffers of the batch double a few times.
+    assert!(measured.count_total < 60, "{} allocations", measured.count_total);
+}
