@@ -15,6 +15,7 @@ use crate::common::{PATIENCE, file, quick_groups, tools};
 
 const PRODUCER: &str = "org.apache.kafka.tools.VerifiableProducer";
 const CONSUMER: &str = "org.apache.kafka.tools.VerifiableConsumer";
+const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const PARTITIONS: usize = 6;
 const EACH: usize = 300;
 
@@ -64,6 +65,7 @@ fn share(protocol: &str) {
         let (first, second) = (story.owned("first"), story.owned("second"));
         first.len() == 3 && second.len() == 3 && first.iter().all(|partition| !second.contains(partition))
     });
+    described(&tools);
     written(&mut story, 2);
     second.signal("TERM").unwrap();
     story.until("the first takes over", |story| {
@@ -90,6 +92,22 @@ fn share(protocol: &str) {
     let offsets = tools.group_offsets("g").unwrap();
     assert!(offsets.iter().all(|offset| offset.committed == Some(offset.end)), "{offsets:?}");
     assert_eq!(offsets.iter().map(|offset| offset.end).sum::<i64>(), 3 * EACH as i64);
+}
+
+/// What `kafka-consumer-groups` tells of the two members.
+fn described(tools: &Tools) {
+    // The coordinator hears of what members have by their next heartbeats.
+    let deadline = Instant::now() + PATIENCE;
+    let state = || tools.tool(GROUPS, &["--describe", "--group", "g", "--state"]).unwrap();
+    while !state().split_whitespace().any(|word| word == "Stable") {
+        assert!(Instant::now() < deadline, "{}", state());
+    }
+    let table = tools.tool(GROUPS, &["--describe", "--group", "g", "--members"]).unwrap();
+    let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let headings = lines.find(|line| line.first() == Some(&"GROUP")).unwrap();
+    let column = headings.iter().position(|heading| *heading == "#PARTITIONS").unwrap();
+    let members: Vec<Vec<&str>> = lines.filter(|line| line.first() == Some(&"g")).collect();
+    assert_eq!(members.iter().map(|member| member[column]).collect::<Vec<_>>(), ["3", "3"], "{table}");
 }
 
 fn spawn(
