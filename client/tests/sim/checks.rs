@@ -5,7 +5,8 @@
 //! | ownership | in one generation, a partition has one owner; records come of partitions that are owned only |
 //! | order | within an ownership, each record of the log comes once, in order, and none is left out |
 //! | beginning | an ownership begins where the group has committed, or before what nobody has processed |
-//! | commits | never go back, and never pass a record that no application has processed |
+//! | commits | never go back, never pass a record that no application has processed, and are made in a generation in which the partition was owned |
+//! | log | what a producer sends is there once, in order, and where it was told |
 //!
 //! A record is *processed* when the application that had it comes back with its next call. Whoever seeks back may process
 //! and commit again; what a truncation takes away is nobody's any more.
@@ -16,7 +17,7 @@ use milena_client::TopicPartition;
 
 use crate::network::ClientId;
 
-/// What a record says: a number that no other record has.
+/// What a record says: a number that no other record has. Its upper half is that of the client that wrote it.
 pub type Value = u64;
 
 /// All that is known from outside.
@@ -24,6 +25,8 @@ pub type Value = u64;
 pub struct Ledger {
     logs: BTreeMap<TopicPartition, Log>,
     holders: BTreeMap<ClientId, Holder>,
+    /// The producers whose records may be in the log once only, and in order.
+    idempotent: BTreeSet<ClientId>,
     /// Where a group without offsets begins is its own affair (`auto.offset.reset=latest`).
     from_latest: bool,
     pub delivered: usize,
@@ -36,6 +39,8 @@ struct Log {
     records: BTreeMap<i64, Entry>,
     /// What was there before a truncation: may still come, and counts for nothing.
     gone: BTreeSet<(i64, Value)>,
+    /// The last record of each idempotent producer.
+    last_of: BTreeMap<ClientId, Value>,
     committed: Option<i64>,
     /// The least that may be committed.
     floor: i64,
@@ -56,6 +61,8 @@ struct Holder {
     instance: Option<String>,
     generation: Option<i32>,
     owned: BTreeMap<TopicPartition, Reading>,
+    /// In which generation each partition was its own for the last time.
+    owned_in: BTreeMap<TopicPartition, Option<i32>>,
     /// Delivered, and not yet processed.
     at_hand: Vec<(TopicPartition, i64, Value)>,
 }
@@ -91,13 +98,37 @@ impl Ledger {
 
     // What the broker did.
 
-    /// Records were appended.
+    /// Records were appended; or were found to be there already, where the producer numbers them.
     pub fn appended(&mut self, partition: &TopicPartition, base_offset: i64, values: &[Value]) {
-        let log = self.log(partition);
+        let log = self.logs.get_mut(partition).expect("all partitions are known");
         for (offset, &value) in (base_offset..).zip(values) {
+            let author = (value >> 32) as ClientId;
+            let is_numbered = self.idempotent.contains(&author);
             let entry = Entry { value, is_delivered: false, is_processed: false };
-            assert!(log.records.insert(offset, entry).is_none(), "{partition} has offset {offset} twice");
+            match log.records.get(&offset) {
+                Some(before) if is_numbered && before.value == value => continue,
+                None if is_numbered && log.gone.contains(&(offset, value)) => continue,
+                Some(before) => panic!("{partition} has {} and {value} at offset {offset}", before.value),
+                None => drop(log.records.insert(offset, entry)),
+            }
+            if is_numbered {
+                let last = log.last_of.insert(author, value);
+                assert!(last < Some(value), "{partition} gets {value} of client {author} after {last:?}");
+            }
         }
+    }
+
+    /// A producer that numbers its records.
+    pub fn is_idempotent(&mut self, id: ClientId) {
+        self.idempotent.insert(id);
+    }
+
+    /// A producer was told that a record is at this offset.
+    pub fn acknowledged(&self, partition: &TopicPartition, offset: i64, value: Value) {
+        let log = &self.logs[partition];
+        let found = log.records.get(&offset).map(|entry| entry.value);
+        let is_there = found == Some(value) || log.gone.contains(&(offset, value));
+        assert!(is_there, "{value} is said to be at offset {offset} of {partition}, where {found:?} is");
     }
 
     /// The end of a log was cut off. Readers behind it have to come back.
@@ -177,8 +208,10 @@ impl Ledger {
 
     /// The coordinator has told a member its generation, or epoch.
     pub fn generation(&mut self, id: ClientId, generation: i32) {
-        self.holder(id).generation = Some(generation);
-        let owned: Vec<TopicPartition> = self.holder(id).owned.keys().cloned().collect();
+        let holder = self.holder(id);
+        holder.generation = Some(generation);
+        let owned: Vec<TopicPartition> = holder.owned.keys().cloned().collect();
+        holder.owned_in.extend(owned.iter().map(|partition| (partition.clone(), Some(generation))));
         owned.iter().for_each(|partition| self.check_owner(id, partition));
     }
 
@@ -188,7 +221,9 @@ impl Ledger {
             let log = self.log(partition);
             log.floor = log.floor.max(log.certain(log.committed.unwrap_or_default()));
             let reading = Reading { begins_at: log.floor, ..Reading::default() };
-            let before = self.holder(id).owned.insert(partition.clone(), reading);
+            let holder = self.holder(id);
+            holder.owned_in.insert(partition.clone(), holder.generation);
+            let before = holder.owned.insert(partition.clone(), reading);
             assert!(before.is_none(), "client {id} is assigned {partition}, which it has");
             self.check_owner(id, partition);
         }
@@ -220,6 +255,15 @@ impl Ledger {
             let log = self.log(partition);
             log.floor = log.floor.min(offset);
         }
+    }
+
+    /// A consumer sends a commit, as a member of this generation.
+    pub fn commits(&self, id: ClientId, partition: &TopicPartition, generation: i32) {
+        let owned_in = self.holders[&id].owned_in.get(partition).copied().flatten();
+        assert!(
+            owned_in == Some(generation),
+            "client {id} commits {partition} in generation {generation}, and had it in {owned_in:?}"
+        );
     }
 
     /// An application has got a record.

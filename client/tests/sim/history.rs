@@ -113,7 +113,9 @@ pub struct History {
     pub buffer_bytes: usize,
     /// How long an application works on a poll, in milliseconds.
     pub work_ms: u64,
+    /// How many producers there are, and how many writers, who make duplicates.
     pub producers: usize,
+    pub writers: usize,
     /// The longest between two batches of a producer, in milliseconds.
     pub produce_every_ms: u64,
 }
@@ -142,14 +144,17 @@ impl History {
             &[Strategy::CooperativeSticky],
         ];
         let strategies = rng.pick(strategies).to_vec();
+        // After a truncation nobody can promise a producer that nothing is there twice.
+        let producers = if faults.contains(&Kind::Truncate) { 0 } else { rng.below(3) };
+        let writers = if producers == 0 { 1 + rng.below(2) } else { rng.below(2) };
         let max_poll_records = *rng.pick(&[1, 3, 10, 500]);
         let loses_records = faults.contains(&Kind::Truncate) || faults.contains(&Kind::Trim);
         History {
             seed,
             topics: (0..1 + rng.below(2)).map(|_| 1 + rng.below(5)).collect(),
-            lasts: rng.millis(5_000..=20_000),
+            lasts: rng.millis(4_000..=12_000),
             weather,
-            fault_every_ms: *rng.pick(&[300, 1_500, 4_000]),
+            fault_every_ms: *rng.pick(&[200, 1_000, 3_000]),
             protocol: *rng.pick(&[GroupProtocol::Classic, GroupProtocol::Consumer]),
             strategies,
             remote_assignor: if rng.percent(50) { "uniform" } else { "range" },
@@ -170,7 +175,8 @@ impl History {
             buffer_bytes: *rng.pick(&[4_000, 64_000, 64 << 20]),
             // What is written must be read within the history's end.
             work_ms: *rng.pick(if max_poll_records < 10 { &[1, 20] } else { &[20, 300] }),
-            producers: 1 + rng.below(2),
+            producers,
+            writers,
             produce_every_ms: *rng.pick(&[300, 1_000, 2_500]),
             faults,
         }
@@ -203,9 +209,8 @@ impl History {
 
     /// A consumer's configuration.
     pub fn config(&self, name: &str, instance: Option<&str>) -> Config {
-        let servers: Vec<String> = (1..=NODES).map(|node| format!("{HOST}{node}:{PORT}")).collect();
         let reset = if self.from_latest { OffsetReset::Latest } else { OffsetReset::Earliest };
-        let config = Config::new(&servers.join(",")).expect("these are addresses");
+        let config = Config::new(&bootstrap_servers()).expect("these are addresses");
         let config = match self.protocol {
             GroupProtocol::Consumer => config.group_remote_assignor(self.remote_assignor),
             _ => config
@@ -232,4 +237,9 @@ impl History {
             .metadata_max_age(self.metadata_max_age)
             .socket_connection_setup_timeout(Duration::from_millis(2_000))
     }
+}
+
+/// The addresses of all brokers.
+pub fn bootstrap_servers() -> String {
+    (1..=NODES).map(|node| format!("{HOST}{node}:{PORT}")).collect::<Vec<_>>().join(",")
 }

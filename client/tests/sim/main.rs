@@ -1,6 +1,6 @@
 //! Histories of a consumer group that no real cluster could be made to live through, each of them a number.
 //!
-//! Consumers (their cores, and their applications' side), writers and a cluster of three brokers live in one thread under
+//! Consumers and producers (their cores, and the consumers' application side) and a cluster of three brokers live in one thread under
 //! a virtual clock, and talk bytes through the real codecs. A seed decides what kind of a history it is (`history.rs`), and
 //! everything that happens in it. What has to be true is checked at each step (`checks.rs`), and when all has healed
 //! (`run.rs`).
@@ -19,7 +19,7 @@
 //! | `clock.rs`, `rng.rs`, `trace.rs` | time, chance, and what went on |
 //! | `network.rs` | connections |
 //! | `member.rs`, `application.rs` | a consumer, and the application that has it |
-//! | `writer.rs` | who writes |
+//! | `producer.rs`, `writer.rs` | who writes: a producer, and somebody who makes duplicates |
 //! | `faults.rs`, `spoil.rs` | what goes wrong |
 //! | `checks.rs` | what has to be true |
 
@@ -30,6 +30,7 @@ mod faults;
 mod history;
 mod member;
 mod network;
+mod producer;
 mod rng;
 mod run;
 mod spoil;

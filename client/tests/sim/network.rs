@@ -225,7 +225,8 @@ impl Network {
 
     /// Bytes have come at the client; gives back the answers that are whole by now.
     pub fn come_to_client(&mut self, id: LinkId, bytes: &Bytes) -> Vec<Response> {
-        let Some(link) = self.links.get_mut(&id) else { return Vec::new() };
+        // What comes behind a break is of no use to anybody.
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.is_clients) else { return Vec::new() };
         link.come.0.extend_from_slice(bytes);
         let decode = || link.codecs.0.decode(&mut link.come.0).expect("what a broker wrote can be read");
         std::iter::from_fn(decode).collect()

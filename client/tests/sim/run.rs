@@ -13,9 +13,11 @@ use crate::trace::Trace;
 use crate::world::World;
 
 /// How long a group may take, once all is well, until everything is as it has to be.
-const HEALING: Duration = Duration::from_secs(120);
+const HEALING: Duration = Duration::from_secs(90);
 /// How long nothing may change then: longer than any session, and than `max.poll.interval.ms`.
-const QUIET: Duration = Duration::from_secs(9);
+const QUIET: Duration = Duration::from_secs(8);
+/// Nobody reads of more failures than this.
+const FAILURES: usize = 10;
 /// How long consumers may take to close.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -49,6 +51,10 @@ pub fn live(seed: u64, trace: Trace) -> Told {
 fn settle(world: &mut World) {
     let now = world.clock.now;
     let mut partitions = Some(world.partitions.clone());
+    world
+        .producers
+        .values_mut()
+        .for_each(|producer| producer.end(partitions.take().unwrap_or_default(), now));
     world.writers.values_mut().for_each(|writer| writer.end(partitions.take().unwrap_or_default(), now));
     let patience = now + HEALING;
     let mut next_look = now;
@@ -75,6 +81,9 @@ fn settle(world: &mut World) {
 fn unfinished(world: &World) -> Option<String> {
     if let Some(writer) = world.writers.values().find(|writer| !writer.is_done()) {
         return Some(format!("writer {} has not written all", writer.id));
+    }
+    if let Some(producer) = world.producers.values().find(|producer| !producer.is_done()) {
+        return Some(format!("producer {} has not sent all", producer.id));
     }
     let members: Vec<_> = world.members.keys().copied().collect();
     if let Some(leaving) = world.members.values().find(|member| member.application.is_leaving()) {
@@ -119,12 +128,13 @@ pub fn show(seed: u64) {
 pub fn many(seeds: Range<u64>) {
     let begun = Instant::now();
     let next = AtomicU64::new(seeds.start);
-    let failures = Mutex::new(BTreeMap::new());
+    let failures: Mutex<BTreeMap<u64, String>> = Mutex::default();
     let work = || {
         let mut sum = Told::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
+            let failed = failures.lock().expect("nobody panics with it").len();
+            if seed >= seeds.end || failed >= FAILURES {
                 return sum;
             }
             match attempt(seed, Trace::off()) {

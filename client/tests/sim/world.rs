@@ -11,6 +11,7 @@ use milena_client::TopicPartition;
 use milena_client::core::consumer::Core;
 use milena_client::core::io::{Action, Event};
 use milena_client::core::metadata::Address;
+use milena_client::core::producer::io::{Action as ProducerAction, Event as ProducerEvent};
 use milena_protocol::records::{Batches, Decompressor};
 use milena_protocol::{Request, RequestBody, Response, ResponseBody};
 
@@ -20,6 +21,7 @@ use crate::clock::{Clock, NOON};
 use crate::history::{GROUP, HOST, History, Kind, NODES, PORT};
 use crate::member::{self, Member};
 use crate::network::{ClientId, LinkId, Network};
+use crate::producer::Producer;
 use crate::rng::Rng;
 use crate::spoil;
 use crate::trace::Trace;
@@ -55,6 +57,7 @@ pub struct World {
     /// The brokers that accept connections.
     listening: BTreeSet<i32>,
     pub members: BTreeMap<ClientId, Member>,
+    pub producers: BTreeMap<ClientId, Producer>,
     pub writers: BTreeMap<ClientId, Writer>,
     pub ledger: Ledger,
     pub trace: Trace,
@@ -76,6 +79,7 @@ impl World {
             broker_deadline: None,
             listening: (1..=NODES).collect(),
             members: BTreeMap::new(),
+            producers: BTreeMap::new(),
             writers: BTreeMap::new(),
             ledger: Ledger::new(history.from_latest),
             trace,
@@ -95,6 +99,13 @@ impl World {
             world.add_partitions(&name, 0..count as i32);
         }
         for _ in 0..world.history.producers {
+            let id = world.new_client();
+            let rng = Rng::new(world.rng.next_u64());
+            let producer = Producer::new(id, rng, world.history.produce_every_ms, world.clock.now, NOON);
+            world.producers.insert(id, producer);
+            world.ledger.is_idempotent(id);
+        }
+        for _ in 0..world.history.writers {
             let id = world.new_client();
             let rng = Rng::new(world.rng.next_u64());
             let writer = Writer::new(id, rng, world.history.produce_every_ms, world.clock.now);
@@ -162,7 +173,9 @@ impl World {
     pub fn step(&mut self, until: Instant) {
         let wakes = self.members.values().filter_map(Member::wakes_at);
         let writes = self.writers.values().map(|writer| writer.wakes_at);
-        let next = wakes.chain(writes).chain(self.broker_deadline).chain(self.clock.next_at()).min();
+        let sends = self.producers.values().filter_map(Producer::wakes_at);
+        let next =
+            wakes.chain(writes).chain(sends).chain(self.broker_deadline).chain(self.clock.next_at()).min();
         self.clock.advance_to(next.map_or(until, |next| next.min(until)));
         self.trace.at(self.clock.elapsed());
         let now = self.clock.now;
@@ -176,6 +189,9 @@ impl World {
         let due = |(id, member): (&ClientId, &Member)| member.wakes_at().filter(|at| *at <= now).map(|_| *id);
         let due: Vec<ClientId> = self.members.iter().filter_map(due).collect();
         due.into_iter().for_each(|id| self.run_member(id));
+        let due = |producer: &&Producer| producer.wakes_at().is_some_and(|at| at <= now);
+        let due: Vec<ClientId> = self.producers.values().filter(due).map(|producer| producer.id).collect();
+        due.into_iter().for_each(|id| self.run_producer(id));
         let writers = self.writers.values().filter(|writer| writer.wakes_at <= now);
         let writers: Vec<ClientId> = writers.map(|writer| writer.id).collect();
         for id in writers {
@@ -264,9 +280,20 @@ impl World {
         self.tell(client, Event::Received { connection, response: Box::new(response) });
     }
 
-    /// Tells a consumer's core, if it is one.
+    /// Tells a consumer's core, or a producer's, if it is one.
     fn tell(&mut self, client: ClientId, event: Event) {
-        if let Some(member) = self.members.get_mut(&client) {
+        if let Some(producer) = self.producers.get_mut(&client) {
+            let event = match event {
+                Event::Connected { connection } => ProducerEvent::Connected { connection },
+                Event::Lost { connection, reason, fault } => {
+                    ProducerEvent::Lost { connection, reason, fault }
+                }
+                Event::Received { connection, response } => ProducerEvent::Received { connection, response },
+                other => unreachable!("the network does nothing else: {other:?}"),
+            };
+            producer.core.handle(event, self.clock.now);
+            self.run_producer(client);
+        } else if let Some(member) = self.members.get_mut(&client) {
             member.core.handle(event, self.clock.now);
             self.run_member(client);
         }
@@ -289,6 +316,16 @@ impl World {
                     }
                     Action::Send { connection, request } => {
                         self.trace.note(&member.application.name, || format!("-> {}", short(&request.body)));
+                        if let RequestBody::OffsetCommit(commit) = &request.body {
+                            for topic in &commit.topics {
+                                for partition in &topic.partitions {
+                                    let partition =
+                                        TopicPartition::new(&topic.name, partition.partition_index);
+                                    let generation = commit.generation_id_or_member_epoch;
+                                    self.ledger.commits(id, &partition, generation);
+                                }
+                            }
+                        }
                         self.network.ask(id, connection, &request, &mut self.clock);
                     }
                     Action::Close { connection } => {
@@ -331,6 +368,40 @@ impl World {
         } else if member.application.is_closed() && member.is_finished {
             self.trace.note(&format!("c{id}"), || "is closed");
             self.crash(id, true);
+        }
+    }
+
+    /// Lets a producer do all that it can do now.
+    fn run_producer(&mut self, id: ClientId) {
+        let now = self.clock.now;
+        let Some(producer) = self.producers.get_mut(&id) else { return };
+        producer.go_on(&self.partitions, now);
+        let name = format!("p{id}");
+        loop {
+            self.clock.step(&name);
+            match producer.core.poll(now) {
+                ProducerAction::Connect { connection, address } => {
+                    self.network.connect(id, connection, node_of(&address), &mut self.clock);
+                }
+                ProducerAction::Send { connection, request } => {
+                    self.trace.note(&name, || format!("-> {}", short(&request.body)));
+                    self.network.ask(id, connection, &request, &mut self.clock);
+                }
+                ProducerAction::Close { connection } => {
+                    self.network.close_at_client(id, connection, &mut self.clock);
+                }
+                ProducerAction::Settled(settled) => producer.settled(&settled),
+                ProducerAction::Report(report) => self.trace.note(&name, || member::line(&report)),
+                ProducerAction::Answer { .. } | ProducerAction::Disconnected { .. } => {}
+                ProducerAction::Wait(deadline) => {
+                    producer.deadline = deadline;
+                    break;
+                }
+                ProducerAction::Finish => panic!("{name} finishes, and was not closed"),
+            }
+        }
+        for (partition, offset, value) in std::mem::take(&mut producer.appended) {
+            self.ledger.acknowledged(&partition, offset, value);
         }
     }
 
@@ -387,16 +458,24 @@ impl World {
     fn note_effects(&mut self, link: LinkId, request: &Request, response: &Response) {
         match (&request.body, &response.body) {
             (RequestBody::Produce(request), ResponseBody::Produce(response)) => {
-                let data = &request.topic_data[0];
-                let answer = &response.responses[0].partition_responses[0];
-                if answer.error_code.is_none() {
-                    let partition = TopicPartition::new(&data.name, data.partition_data[0].index);
-                    let records = data.partition_data[0].records.clone().unwrap_or_default();
-                    let values = values(&records, &mut self.decompressor);
-                    self.trace.note("log", || {
-                        format!("{partition} gets {} records from {} on", values.len(), answer.base_offset)
-                    });
-                    self.ledger.appended(&partition, answer.base_offset, &values);
+                let data = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+                let answers = response.responses.iter().flat_map(|topic| {
+                    let name = self.broker.catalog().topic_by_id(topic.topic_id).map(|known| &known.name);
+                    let name = name.unwrap_or(&topic.name).clone();
+                    topic.partition_responses.iter().map(move |answer| (name.clone(), answer))
+                });
+                for (data, (topic, answer)) in data.zip(answers).collect::<Vec<_>>() {
+                    assert_eq!(data.index, answer.index, "answers come in the order of the questions");
+                    // -1: it was there already, and the broker no longer knows where.
+                    if answer.error_code.is_none() && answer.base_offset >= 0 {
+                        let partition = TopicPartition { topic, partition: answer.index };
+                        let records = data.records.clone().unwrap_or_default();
+                        let values = values(&records, &mut self.decompressor);
+                        self.trace.note("log", || {
+                            format!("{partition} gets {values:?} from {} on", answer.base_offset)
+                        });
+                        self.ledger.appended(&partition, answer.base_offset, &values);
+                    }
                 }
             }
             (RequestBody::OffsetCommit(_), _) => {
