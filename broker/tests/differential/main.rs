@@ -9,6 +9,7 @@ mod connection;
 mod lines;
 mod moving;
 mod observed;
+mod producer;
 mod records;
 mod side;
 

@@ -206,3 +206,38 @@ fn append(
     }
     Ok((info.base_offset, info.log_append_time_ms, log_start_offset))
 }
+
+#[cfg(test)]
+mod tests {
+    use milena_protocol::ErrorCode;
+    use milena_protocol::messages::ProduceResponse;
+    use milena_protocol::messages::produce::PartitionProduceData;
+
+    use crate::core::test_support::{Sim, batch, produce_request};
+
+    #[test]
+    fn a_topic_with_few_replicas_needs_no_more_than_these() {
+        let mut sim = Sim::new(&[("min.insync.replicas", "2")]);
+        sim.topic("t", 1, &[]);
+        let client = sim.connect(1);
+        assert_eq!(sim.produce(client, "t", 0, batch(&["a"])).error_code, ErrorCode::NONE);
+    }
+
+    #[test]
+    fn a_batch_that_cannot_be_made_out_refuses_the_whole_request() {
+        let mut sim = Sim::new(&[]);
+        sim.topic("t", 2, &[]);
+        let client = sim.connect(1);
+        let mut damaged = batch(&["b"]).to_vec();
+        damaged[16] = 3; // the magic
+        let mut second = PartitionProduceData::default();
+        (second.index, second.records) = (1, Some(damaged.into()));
+        let mut request = produce_request("t", 0, batch(&["a"]), -1);
+        request.topic_data[0].partition_data.push(second);
+        let response: ProduceResponse = sim.ask(client, 9, request);
+        for partition in &response.responses[0].partition_responses {
+            assert_eq!(partition.error_code, ErrorCode::CORRUPT_MESSAGE);
+        }
+        assert_eq!(sim.produce(client, "t", 0, batch(&["c"])).base_offset, 0);
+    }
+}
