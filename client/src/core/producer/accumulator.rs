@@ -234,6 +234,11 @@ impl Topic {
     pub(super) fn is_unused(&self) -> bool {
         self.waiting.is_empty() && self.queues.iter().all(|queue| queue.batches.is_empty())
     }
+
+    /// Whether nothing of it is needed. Sequence numbers are, for the time when the application comes back to it.
+    pub(super) fn is_forgettable(&self) -> bool {
+        self.is_unused() && self.queues.iter().all(|queue| queue.sequences.ids.is_none())
+    }
 }
 
 fn builder(settings: &ProducerSettings) -> Result<BatchBuilder, BuildError> {

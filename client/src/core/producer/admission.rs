@@ -6,7 +6,7 @@ use std::time::Instant;
 use milena_protocol::{ErrorCode, Str};
 
 use super::Core;
-use super::accumulator::Append;
+use super::accumulator::{Append, Topic};
 use super::io::{Action, Outcome, ProducerRecord, SendId, SentRecord, Settled, Taken};
 use super::waiting::WaitingRecord;
 use crate::Error;
@@ -114,7 +114,8 @@ impl Core {
             && !code.is_none()
             && !code.is_retriable()
         {
-            return self.fail_waiting(name, &Error::Topic { topic: name.to_string(), code });
+            self.fail_waiting(name, &Error::Topic { topic: name.to_string(), code });
+            return self.forget_refused(name);
         }
         let mut waiting = self.accumulator.topic(name, now).waiting.take();
         let mut kept = VecDeque::new();
@@ -178,6 +179,15 @@ impl Core {
         let records: Vec<WaitingRecord> = topic.waiting.take().into();
         self.accumulator.waiting_bytes -= records.iter().map(|record| record.bytes).sum::<usize>();
         self.settle_waiting(name, records, error);
+    }
+
+    /// Forgets a topic that the cluster said no to, so that it is asked anew for the next record.
+    fn forget_refused(&mut self, name: &Str) {
+        if self.accumulator.topics.get(name).is_some_and(Topic::is_forgettable) {
+            self.accumulator.topics.remove(name);
+            self.covered.remove(name);
+            self.metadata.retain_topics(&self.covered);
+        }
     }
 
     fn settle_waiting(&mut self, name: &Str, records: Vec<WaitingRecord>, error: &Error) {

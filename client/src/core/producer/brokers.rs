@@ -68,9 +68,7 @@ impl Core {
         let idle = self.accumulator.settings.metadata_max_idle;
         let (topics, ratios) = (&mut self.accumulator.topics, &mut self.accumulator.ratios);
         topics.retain(|name, topic| {
-            // Sequence numbers go with it: where an idempotent producer comes back to it, it needs them.
-            let has_numbers = topic.queues.iter().any(|queue| queue.sequences.ids.is_some());
-            let stays = !topic.is_unused() || has_numbers || topic.last_used + idle > now;
+            let stays = !topic.is_forgettable() || topic.last_used + idle > now;
             if !stays {
                 ratios.forget(name);
             }

@@ -121,6 +121,19 @@ fn a_topic_that_nobody_knows_of_fails_after_max_block_ms() {
     assert!(world.settled[&unknown].is_err() && world.settled[&beyond].is_err());
 }
 
+#[test]
+fn a_topic_that_is_refused_is_asked_for_again_with_the_next_record() {
+    let mut world = World::new(|config| config);
+    world.topic_error = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let refused = world.send_now("a");
+    assert_eq!(world.error(refused).code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    world.topic_error = NONE;
+    let allowed = world.send_now("b");
+    world.pass(1_000 * T);
+    world.reply(NONE, 0);
+    assert_eq!(world.offset(allowed), Some(0));
+}
+
 /// Whatever the cluster answers, or does not: every record is settled once, and those that are in the log are there in order.
 #[test]
 fn whatever_happens_records_are_in_order_and_settled_once() {

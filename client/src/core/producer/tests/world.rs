@@ -25,6 +25,8 @@ pub struct World {
     start: Instant,
     /// The leader of each partition of topic `t`, and its epoch.
     pub leaders: Vec<(i32, i32)>,
+    /// What is said of the topic.
+    pub topic_error: ErrorCode,
     /// Nobody answers about metadata.
     pub is_silent: bool,
     connections: BTreeMap<ConnectionId, i32>,
@@ -58,6 +60,7 @@ impl World {
             now,
             start: now,
             leaders: vec![(1, 1)],
+            topic_error: ErrorCode::NONE,
             is_silent: false,
             connections: BTreeMap::new(),
             requests: VecDeque::new(),
@@ -162,7 +165,11 @@ impl World {
                 let partitions = self.leaders.iter().enumerate();
                 let partitions =
                     partitions.map(|(i, (node, epoch))| partition_answer(i as i32, *node, *epoch));
-                let answer = metadata_response(&[1, 2], vec![topic_answer("t", ID, partitions.collect())]);
+                let mut topic = topic_answer("t", ID, partitions.collect());
+                if !self.topic_error.is_none() {
+                    (topic.error_code, topic.partitions) = (self.topic_error, Vec::new());
+                }
+                let answer = metadata_response(&[1, 2], vec![topic]);
                 self.answer(connection, &request, answer.into());
             }
             RequestBody::InitProducerId(_) => {
