@@ -14,7 +14,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use crate::side::Side;
 
 /// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long to wait before asking again.
 const PAUSE: Duration = Duration::from_millis(10);
 
