@@ -19,6 +19,9 @@ use crate::world::Happening;
 /// The most requests that a client may have on their way on one connection.
 const IN_FLIGHT: usize = 50;
 
+/// How many requests a client may send in so much time. One that asks again without a back-off sends more.
+const REQUESTS: (usize, Duration) = (10_000, Duration::from_secs(10));
+
 /// Names a connection; the broker's core calls it so too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId(pub u64);
@@ -74,6 +77,8 @@ pub struct Network {
     rng: Rng,
     links: BTreeMap<LinkId, Link>,
     by_client: BTreeMap<(ClientId, ClientEnd), LinkId>,
+    /// Since when, and how often, each client has sent something.
+    sent: BTreeMap<ClientId, (Instant, usize)>,
     last: u64,
 }
 
@@ -91,6 +96,7 @@ impl Network {
             rng: Rng::new(seed),
             links: BTreeMap::new(),
             by_client: BTreeMap::new(),
+            sent: BTreeMap::new(),
             last: 0,
         }
     }
@@ -174,6 +180,12 @@ impl Network {
         link.codecs.0.write(request, &mut bytes).expect("a client writes what can be written");
         let in_flight = link.codecs.0.in_flight().len();
         assert!(in_flight <= IN_FLIGHT, "client {client} has {in_flight} requests on one connection");
+        let (since, sent) = self.sent.entry(client).or_insert((clock.now, 0));
+        if clock.now > *since + REQUESTS.1 {
+            (*since, *sent) = (clock.now, 0);
+        }
+        *sent += 1;
+        assert!(*sent <= REQUESTS.0, "client {client} sends {sent} requests in {:?}", clock.now - *since);
         if self.rng.per_mille(self.weather.breaks_before) {
             return self.break_midway(id, bytes.freeze(), Towards::Broker, clock);
         }
