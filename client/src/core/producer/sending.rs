@@ -135,7 +135,13 @@ impl Core {
         let (settings, all) = (&self.accumulator.settings, self.is_hurried() || self.accumulator.lacks_room);
         let (limit, queue) =
             (settings.max_request_size, &self.accumulator.topics[topic].queues[partition as usize]);
-        if !queue.is_ready(index, settings, all, now) {
+        // A new leader that has nothing of this producer takes any number for the first. Should what is on its way to the old
+        // one be refused there, it could never be told that those came before.
+        let is_elsewhere = queue
+            .batches
+            .iter()
+            .any(|batch| batch.is_in_flight() && batch.leader_epoch != Some(leader_epoch));
+        if matches!(order, Order::Numbered(_)) && is_elsewhere || !queue.is_ready(index, settings, all, now) {
             return true;
         }
         if !cargo.batches.is_empty() && cargo.bytes + queue.batches[index].size() > limit {
