@@ -149,7 +149,7 @@ impl History {
         let writers = if producers == 0 { 1 + rng.below(2) } else { rng.below(2) };
         let max_poll_records = *rng.pick(&[1, 3, 10, 500]);
         let loses_records = faults.contains(&Kind::Truncate) || faults.contains(&Kind::Trim);
-        History {
+        let mut history = History {
             seed,
             topics: (0..1 + rng.below(2)).map(|_| 1 + rng.below(5)).collect(),
             lasts: rng.millis(4_000..=12_000),
@@ -179,7 +179,13 @@ impl History {
             writers,
             produce_every_ms: *rng.pick(&[300, 1_000, 2_500]),
             faults,
+        };
+        if history.protocol == GroupProtocol::Classic && history.static_percent > 0 {
+            // A static leader that comes back is given nothing to assign (KIP-814), and so does not know of partitions that were
+            // added while it was away: they wait for the next rebalance, as they do with Java's consumer.
+            history.faults.retain(|kind| *kind != Kind::AddPartitions);
         }
+        history
     }
 
     pub fn has(&self, kind: Kind) -> bool {

@@ -244,13 +244,17 @@ impl Network {
         std::iter::from_fn(decode).collect()
     }
 
-    /// The client closes its end. What it has written still arrives.
+    /// The client closes its end. What it has written still arrives, but for what is held up: were that to arrive after
+    /// what the client sends on its next connection, an old commit would take the place of a newer one, and there is nothing in
+    /// Kafka's protocol that could keep it from doing so.
     pub fn close_at_client(&mut self, client: ClientId, end: ClientEnd, clock: &mut Clock<Happening>) {
         let Some(id) = self.by_client.remove(&(client, end)) else { return };
         let later = clock.now + self.latency();
+        let soon = clock.now + Duration::from_millis(self.weather.latency_ms + 1);
         let link = link_of(&mut self.links, id);
         link.is_clients = false;
-        clock.put(later.max(link.last.1), Happening::BrokerLoses(id));
+        let lost = if link.last.1 <= soon { later.max(link.last.1) } else { later };
+        clock.put(lost, Happening::BrokerLoses(id));
     }
 
     /// The broker closes its end. What it has written still arrives.
