@@ -185,6 +185,12 @@ impl History {
             // added while it was away: they wait for the next rebalance, as they do with Java's consumer.
             history.faults.retain(|kind| *kind != Kind::AddPartitions);
         }
+        let waits = matches!(history.commits, Commits::Sync | Commits::Offsets);
+        if waits && history.max_poll_records == 1 && history.weather.latency_ms >= 100 {
+            // Whoever waits for a commit after each record reads one in a round trip, some eight in a second. One consumer alone
+            // would not be through with 800 records when all has to be read.
+            history.produce_every_ms = history.produce_every_ms.max(1_000);
+        }
         history
     }
 
