@@ -198,6 +198,15 @@ impl History {
         self.faults.contains(&kind)
     }
 
+    /// Whether a partition may be nobody's until the next rebalance: taken from a static member that was gone before it had asked for
+    /// the rebalance that gives it to another one. Its successor gets the assignment without it, and has nothing to give up and so
+    /// no cause to ask (KIP-345, KIP-429). If it did ask, a coordinator that takes over does not know.
+    pub fn can_leave_out(&self) -> bool {
+        let is_cooperative =
+            self.protocol == GroupProtocol::Classic && self.strategies == [Strategy::CooperativeSticky];
+        is_cooperative && self.static_percent > 0 && self.has(Kind::Crash)
+    }
+
     /// Whether a static member may be fenced by what it was itself before.
     pub fn can_fence(&self) -> bool {
         self.has(Kind::MoveCoordinator) || self.has(Kind::Restart)

@@ -57,6 +57,8 @@ fn settle(world: &mut World) {
         .for_each(|producer| producer.end(partitions.take().unwrap_or_default(), now));
     world.writers.values_mut().for_each(|writer| writer.end(partitions.take().unwrap_or_default(), now));
     let patience = now + HEALING;
+    // By then all who came back are in the group.
+    let mut rebalance = world.history.can_leave_out().then_some(now + QUIET);
     let mut next_look = now;
     let mut before = (now, world.ledger.owners(), 0);
     while world.clock.now < before.0 + QUIET {
@@ -67,6 +69,10 @@ fn settle(world: &mut World) {
         next_look = world.clock.now + Duration::from_millis(500);
         let (owners, delivered) = (world.ledger.owners(), world.ledger.delivered);
         let wrong = unfinished(world);
+        if rebalance.is_some_and(|at| world.clock.now >= at) && is_left_out(world) {
+            rebalance = None;
+            world.join(None);
+        }
         if wrong.is_some() || owners != before.1 || delivered != before.2 {
             before = (world.clock.now, owners, delivered);
         }
@@ -94,6 +100,13 @@ fn unfinished(world: &World) -> Option<String> {
         return Some(format!("the group is {state:?}"));
     }
     world.ledger.unfinished(&members)
+}
+
+/// The group is at rest, and nobody owns a partition.
+fn is_left_out(world: &World) -> bool {
+    let owners = world.ledger.owners();
+    let is_owned = |partition| owners.iter().any(|(_, owned, _)| owned == partition);
+    world.broker.group_state(GROUP).as_deref() == Some("Stable") && !world.partitions.iter().all(is_owned)
 }
 
 /// The broker holds what was written.
