@@ -77,6 +77,8 @@ struct Reading {
     /// The application has gone back in it.
     has_sought: bool,
     is_going: bool,
+    /// It may have another owner already, in the generation that this one has missed.
+    was_taken: bool,
 }
 
 impl Ledger {
@@ -206,10 +208,19 @@ impl Ledger {
         self.holders.remove(&id);
     }
 
-    /// The coordinator has told a member its generation, or epoch.
-    pub fn generation(&mut self, id: ClientId, generation: i32) {
+    /// The coordinator has told a member its generation, or epoch; and what it has in it, under the classic protocol.
+    ///
+    /// A static member that does not come to a rebalance in time stays a member, and the leader knows of it what it said when
+    /// it last joined: what it has got since can be given to another one. It learns that when it joins the generation after,
+    /// and gives up then what was taken from it.
+    pub fn generation(&mut self, id: ClientId, generation: i32, assigned: Option<&[TopicPartition]>) {
         let holder = self.holder(id);
-        holder.generation = Some(generation);
+        let before = holder.generation.replace(generation);
+        let has_missed_one = before.is_some_and(|before| before + 1 < generation);
+        for (partition, reading) in &mut holder.owned {
+            let is_kept = assigned.is_none_or(|assigned| assigned.contains(partition));
+            reading.was_taken = has_missed_one && !is_kept;
+        }
         let owned: Vec<TopicPartition> = holder.owned.keys().cloned().collect();
         holder.owned_in.extend(owned.iter().map(|partition| (partition.clone(), Some(generation))));
         owned.iter().for_each(|partition| self.check_owner(id, partition));
@@ -321,9 +332,13 @@ impl Ledger {
 
     fn check_owner(&self, id: ClientId, partition: &TopicPartition) {
         let holder = &self.holders[&id];
+        let has = |holder: &Holder| holder.owned.get(partition).is_some_and(|reading| !reading.was_taken);
+        if !has(holder) {
+            return;
+        }
         for (&other_id, other) in &self.holders {
             let is_same = other_id == id || holder.instance.is_some() && other.instance == holder.instance;
-            if !is_same && other.generation == holder.generation && other.owned.contains_key(partition) {
+            if !is_same && other.generation == holder.generation && has(other) {
                 let generation = holder.generation;
                 panic!("clients {id} and {other_id} both own {partition} in generation {generation:?}");
             }

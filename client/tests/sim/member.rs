@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
+use milena_client::TopicPartition;
 use milena_client::core::consumer::Core;
 use milena_client::core::report::Report;
+use milena_protocol::messages::ConsumerProtocolAssignment;
+use milena_protocol::messages::consumer_protocol::TopicPartitions;
 use milena_protocol::{Response, ResponseBody};
 
 use crate::application::Application;
@@ -19,6 +22,19 @@ pub struct Member {
     pub is_finished: bool,
     /// The id by which the group knows it.
     pub member_id: String,
+    /// The generation that it has joined last, under the classic protocol. It is its own once SyncGroup is answered.
+    pub joined: i32,
+}
+
+/// What an answer of the coordinator says of a member.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// It has joined a generation, and does not know yet what it has in it.
+    Joined { generation: i32, member_id: &'a str },
+    /// What it has in the generation that it has joined.
+    Synced(Vec<TopicPartition>),
+    /// Its member epoch. What it has to give up, it gives up before it gets a new one.
+    Epoch { epoch: i32, member_id: Option<&'a str> },
 }
 
 impl Member {
@@ -28,16 +44,30 @@ impl Member {
     }
 }
 
-/// The generation, or member epoch, that an answer of the coordinator brings, and the member's id.
-pub fn generation(response: &Response) -> Option<(i32, Option<&str>)> {
+/// What an answer of the coordinator says, if it says anything of the member.
+pub fn told(response: &Response) -> Option<Told<'_>> {
     match &response.body {
         ResponseBody::JoinGroup(answer) if answer.error_code.is_none() => {
-            Some((answer.generation_id, Some(&answer.member_id)))
+            Some(Told::Joined { generation: answer.generation_id, member_id: &answer.member_id })
+        }
+        ResponseBody::SyncGroup(answer) if answer.error_code.is_none() => {
+            let (_, assignment) =
+                ConsumerProtocolAssignment::from_blob(&answer.assignment).expect("a consumer made it");
+            let topics = assignment.assigned_partitions.iter();
+            let each = |topic: &TopicPartitions| {
+                let name = topic.topic.clone();
+                topic
+                    .partitions
+                    .clone()
+                    .into_iter()
+                    .map(move |partition| TopicPartition::new(&name, partition))
+            };
+            Some(Told::Synced(topics.flat_map(each).collect()))
         }
         ResponseBody::ConsumerGroupHeartbeat(answer)
             if answer.error_code.is_none() && answer.member_epoch > 0 =>
         {
-            Some((answer.member_epoch, answer.member_id.as_deref()))
+            Some(Told::Epoch { epoch: answer.member_epoch, member_id: answer.member_id.as_deref() })
         }
         _ => None,
     }

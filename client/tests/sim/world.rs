@@ -19,7 +19,7 @@ use crate::application::{Application, Around};
 use crate::checks::{Ledger, Value};
 use crate::clock::{Clock, NOON};
 use crate::history::{GROUP, HOST, History, Kind, NODES, PORT};
-use crate::member::{self, Member};
+use crate::member::{self, Member, Told};
 use crate::network::{ClientId, LinkId, Network};
 use crate::producer::Producer;
 use crate::rng::Rng;
@@ -150,6 +150,7 @@ impl World {
             deadline: Some(now),
             is_finished: false,
             member_id: String::new(),
+            joined: -1,
         };
         self.members.insert(id, member);
     }
@@ -270,11 +271,18 @@ impl World {
         }
         if let Some(member) = self.members.get_mut(&client) {
             self.trace.note(&member.application.name, || format!("<- {}", short(&response.body)));
-            if let Some((generation, member_id)) = member::generation(&response) {
-                if let Some(member_id) = member_id {
-                    member.member_id = member_id.to_owned();
+            match member::told(&response) {
+                Some(Told::Joined { generation, member_id }) => {
+                    (member.joined, member.member_id) = (generation, member_id.to_owned());
                 }
-                self.ledger.generation(client, generation);
+                Some(Told::Synced(assigned)) => {
+                    self.ledger.generation(client, member.joined, Some(&assigned));
+                }
+                Some(Told::Epoch { epoch, member_id }) => {
+                    member_id.iter().for_each(|id| member.member_id = (*id).to_owned());
+                    self.ledger.generation(client, epoch, None);
+                }
+                None => {}
             }
         }
         self.tell(client, Event::Received { connection, response: Box::new(response) });
