@@ -57,6 +57,24 @@ pub fn stable(side: &Side, connection: &mut Connection<'_>, group: &str) -> Stri
     member
 }
 
+/// A group of two members that is stable, in its second generation; the first leads it.
+pub fn stable_pair(
+    side: &Side,
+    a: &mut Connection<'_>,
+    b: &mut Connection<'_>,
+    group: &str,
+) -> (String, String) {
+    let first = stable(side, a, group);
+    let second = enter(b, group, json!({}));
+    wait_for(side, group, "PreparingRebalance");
+    a.ask(Api::JoinGroup, 9, join(group, &first, json!({})));
+    b.receive();
+    b.send(Api::SyncGroup, 5, sync(group, 2, &second, &[]));
+    a.ask(Api::SyncGroup, 5, sync(group, 2, &first, &[(&first, "one"), (&second, "two")]));
+    b.receive();
+    (first, second)
+}
+
 pub fn describe(side: &Side, group: &str) {
     side.connect().ask(Api::DescribeGroups, 5, json!({ "groups": [group] }));
 }
@@ -247,14 +265,7 @@ fn a_member_that_joins_again_changes_nothing_unless_it_leads_or_has_changed() {
     same_on_both(|side| {
         let group = side.name("g");
         let (mut a, mut b) = (side.connect(), side.connect());
-        let first = stable(side, &mut a, &group);
-        let second = enter(&mut b, &group, json!({}));
-        wait_for(side, &group, "PreparingRebalance");
-        a.ask(Api::JoinGroup, 9, join(&group, &first, json!({})));
-        b.receive();
-        b.send(Api::SyncGroup, 5, sync(&group, 2, &second, &[]));
-        a.ask(Api::SyncGroup, 5, sync(&group, 2, &first, &[(&first, "one"), (&second, "two")]));
-        b.receive();
+        let (first, second) = stable_pair(side, &mut a, &mut b, &group);
         side.note("as before");
         b.ask(Api::JoinGroup, 9, join(&group, &second, json!({})));
         b.ask(Api::Heartbeat, 4, heartbeat(&group, 2, &second));

@@ -3,7 +3,7 @@
 use milena_protocol::Api;
 use serde_json::{Value, json};
 
-use crate::groups::{describe, enter, heartbeat, join, stable, sync, text, wait_for};
+use crate::groups::{describe, enter, heartbeat, join, stable_pair, sync, text, wait_for};
 use crate::same_on_both;
 
 fn leave(group: &str, members: Value) -> Value {
@@ -15,14 +15,7 @@ fn who_leaves_is_gone_and_the_others_rebalance() {
     same_on_both(|side| {
         let group = side.name("g");
         let (mut a, mut b) = (side.connect(), side.connect());
-        let first = stable(side, &mut a, &group);
-        let second = enter(&mut b, &group, json!({}));
-        wait_for(side, &group, "PreparingRebalance");
-        a.ask(Api::JoinGroup, 9, join(&group, &first, json!({})));
-        b.receive();
-        b.send(Api::SyncGroup, 5, sync(&group, 2, &second, &[]));
-        a.ask(Api::SyncGroup, 5, sync(&group, 2, &first, &[(&first, "one"), (&second, "two")]));
-        b.receive();
+        let (first, second) = stable_pair(side, &mut a, &mut b, &group);
         side.note("the leader leaves");
         a.ask(Api::LeaveGroup, 5, leave(&group, json!([{ "memberId": first, "reason": "done" }])));
         a.ask(Api::Heartbeat, 4, heartbeat(&group, 2, &first));

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::input::{OwnedHeader, Record};
+use super::record::{OwnedHeader, Record};
 
 /// # Errors
 /// Why the line is no record.

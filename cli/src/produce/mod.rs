@@ -5,6 +5,7 @@
 mod input;
 mod json;
 mod progress;
+mod record;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

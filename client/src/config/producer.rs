@@ -131,7 +131,8 @@ impl ProducerConfig {
         Ok(config)
     }
 
-    /// Every property of Kafka's producer (4.3), with what milena makes of it. `client/PROPERTIES.md` has them as a table.
+    /// Every property of Kafka's producer (4.3), with what milena makes of it. `client/PRODUCER_PROPERTIES.md` has them as
+    /// a table.
     pub fn properties() -> impl Iterator<Item = &'static Property> {
         HONOURED.iter().chain(REFUSED)
     }

@@ -163,11 +163,9 @@ impl<T> Network<T> {
         timeout: Duration,
         now: Instant,
     ) {
-        let correlation_id = self.next_correlation_id();
-        let Some(connection) = self.connections.get_mut(&peer) else { return };
-        let Some(id) = connection.id() else { return };
-        connection.sent(api, correlation_id, tag, timeout, now);
-        self.push_request(id, api, version, correlation_id, body);
+        self.send_noted(peer, (api, version), body, |connection, correlation_id| {
+            connection.sent(api, correlation_id, tag, timeout, now);
+        });
     }
 
     /// The same for a request that the peer does not answer: its tag comes back from [`written`](Self::written).
@@ -180,10 +178,23 @@ impl<T> Network<T> {
         timeout: Duration,
         now: Instant,
     ) {
+        self.send_noted(peer, (api, version), body, |connection, correlation_id| {
+            connection.sent_unanswered(api, correlation_id, tag, timeout, now);
+        });
+    }
+
+    /// `note` tells the connection, and with which correlation id.
+    fn send_noted(
+        &mut self,
+        peer: Peer,
+        (api, version): (Api, i16),
+        body: RequestBody,
+        note: impl FnOnce(&mut Connection<T>, i32),
+    ) {
         let correlation_id = self.next_correlation_id();
         let Some(connection) = self.connections.get_mut(&peer) else { return };
         let Some(id) = connection.id() else { return };
-        connection.sent_unanswered(api, correlation_id, tag, timeout, now);
+        note(connection, correlation_id);
         self.push_request(id, api, version, correlation_id, body);
     }
 
