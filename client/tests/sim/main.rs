@@ -46,6 +46,8 @@ const SEEDS: u64 = 500;
 fn histories_that_found_something_go_well() {
     // A producer's second batch went to a new leader while the first was on its way to the old one, and was taken for the first.
     run::live(46, trace::Trace::off());
+    // A producer's first batch was refused, and the second, on its way already, was taken for the first.
+    run::live(10913, trace::Trace::off());
 }
 
 #[test]

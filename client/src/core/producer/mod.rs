@@ -15,7 +15,8 @@
 //! A batch stays at its place in the queue of its partition from its first record until it is settled, and the queue's
 //! order is that of its sequence numbers. A batch that failed is sent again from where it is, and only when all before it are
 //! through; those behind it are not sent meanwhile, unless they are on their way already. Brokers refuse these as out of
-//! order, so that order is kept with many requests in flight.
+//! order, so that order is kept with many requests in flight. They do so only once they know the producer: a broker takes any
+//! number for the first, and so the first batch of a partition goes alone.
 
 mod accumulator;
 mod admission;

@@ -41,7 +41,9 @@ impl Queue {
             Order::Numbered(_) if batch.sequence.is_some() => index == 0,
             Order::Numbered(ids) => {
                 let is_current = self.sequences.ids == Some(ids) || !self.has_numbered();
-                is_current && self.sequences.unresolved.is_none()
+                // Until a batch is known to be in the log, one that follows a refused one would get in before it.
+                let is_first = !self.sequences.has_acked();
+                is_current && self.sequences.unresolved.is_none() && !(is_first && self.has_in_flight())
             }
         };
         is_allowed.then_some(index)

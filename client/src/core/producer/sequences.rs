@@ -41,6 +41,11 @@ impl Sequences {
         }
     }
 
+    /// Whether anything is known to be in the log.
+    pub(super) fn has_acked(&self) -> bool {
+        self.last_acked.is_some()
+    }
+
     /// Whether this number follows the last one that is known to be in the log.
     pub(super) fn is_next(&self, sequence: i32) -> bool {
         self.last_acked.map_or(0, |last| after(last, 1)) == sequence

@@ -25,6 +25,9 @@ fn a_batch_waits_for_linger_ms_and_no_longer() {
 #[test]
 fn a_full_batch_waits_for_nobody() {
     let mut world = World::new(|config| config.linger(50 * T).batch_size(100));
+    world.send("zeroth");
+    world.pass(50 * T);
+    world.reply(NONE, 0);
     for value in ["first", "second", "third", "fourth", "fifth", "sixth"] {
         world.send(value);
     }

@@ -8,8 +8,11 @@ use crate::core::test_support::T;
 const NONE: ErrorCode = ErrorCode::NONE;
 const OUT_OF_ORDER: ErrorCode = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
 
+/// The first batch of a partition is in its log, and five of the next six are on their way.
 fn five_in_flight() -> World {
     let mut world = World::new(|config| config);
+    world.send_now("first");
+    world.reply(NONE, 0);
     for value in ["a", "b", "c", "d", "e", "f"] {
         world.send_now(value);
     }
@@ -33,12 +36,12 @@ fn what_is_sent_again_goes_alone_and_in_order() {
         world.pass(100 * T);
         while !world.requests.is_empty() {
             log.extend(world.waiting().into_iter().take(1));
-            let offset = log.len() as i64 - 1;
+            let offset = log.len() as i64;
             world.reply(NONE, offset);
         }
     }
     assert_eq!(log, ["a", "b", "c", "d", "e", "f"]);
-    assert_eq!(world.order.len(), 6);
+    assert_eq!(world.order.len(), 7);
     assert!(world.order.is_sorted());
     assert_eq!(world.ids_asked, 1);
 }
@@ -46,15 +49,30 @@ fn what_is_sent_again_goes_alone_and_in_order() {
 #[test]
 fn sequence_numbers_stay_as_they_are_over_retries() {
     let mut world = five_in_flight();
-    assert_eq!(sequences(&world), [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)]);
+    assert_eq!(sequences(&world), [(0, 1), (0, 2), (0, 3), (0, 4), (0, 5)]);
     world.cut();
     world.pass(1_000 * T);
-    assert_eq!((world.waiting(), sequences(&world)), (vec!["a".to_owned()], vec![(0, 0)]));
+    assert_eq!((world.waiting(), sequences(&world)), (vec!["a".to_owned()], vec![(0, 1)]));
     world.reply(ErrorCode::DUPLICATE_SEQUENCE_NUMBER, -1);
-    let first = *world.order.first().unwrap();
-    assert_eq!(world.settled[&first].as_ref().unwrap().offset, None, "it is there, nobody knows where");
+    let a = *world.order.last().unwrap();
+    assert_eq!(world.settled[&a].as_ref().unwrap().offset, None, "it is there, nobody knows where");
     world.pass(1_000 * T);
-    assert_eq!((world.waiting(), sequences(&world)), (vec!["b".to_owned()], vec![(0, 1)]));
+    assert_eq!((world.waiting(), sequences(&world)), (vec!["b".to_owned()], vec![(0, 2)]));
+}
+
+#[test]
+fn the_first_batch_of_a_partition_goes_alone() {
+    let mut world = World::new(|config| config);
+    world.send_now("a");
+    world.send_now("b");
+    assert_eq!(world.waiting(), ["a"]);
+    // A broker would take whatever it gets now for the first.
+    world.reply(ErrorCode::NOT_LEADER_OR_FOLLOWER, -1);
+    world.pass(1_000 * T);
+    assert_eq!((world.waiting(), sequences(&world)), (vec!["a".to_owned()], vec![(0, 0)]));
+    world.reply(NONE, 0);
+    world.send_now("c");
+    assert_eq!((world.waiting().len(), sequences(&world)), (2, vec![(0, 1), (0, 2)]));
 }
 
 #[test]
