@@ -1,7 +1,8 @@
 //! Commits of offsets: one request at a time, in the order in which they were asked for.
 //!
 //! A commit takes its offsets when it is called, not when it is sent (T28). So that offsets never go back, a commit that
-//! is tried again stays ahead of those that came after it, and of several that nobody waits for only the newest stays.
+//! is tried again stays ahead of those that came after it, and of several that nobody waits for only the newest stays. One
+//! that is late does not outlive the generation in which a partition of it went: another member may have committed since.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use super::backoff::Backoff;
 use super::io::{CallId, Offsets};
 use super::member::Generation;
 use super::rng::Rng;
+use super::topic_partition::TopicPartition;
 
 /// The newest version that names topics by name.
 pub(super) const NEWEST: i16 = 9;
@@ -49,11 +51,13 @@ pub(super) struct Commit {
     pub(super) asked: Instant,
     /// Not to be tried after this.
     pub(super) deadline: Instant,
+    /// When a partition of it went. In that generation it can still be committed, as nobody else has it yet.
+    pub(super) gone_in: Option<Generation>,
 }
 
 impl Commit {
     pub(super) fn new(why: Why, offsets: Offsets, asked: Instant, deadline: Instant) -> Self {
-        Commit { why, background: Vec::new(), offsets, asked, deadline }
+        Commit { why, background: Vec::new(), offsets, asked, deadline, gone_in: None }
     }
 }
 
@@ -138,7 +142,8 @@ impl Commits {
     }
 
     pub(super) fn push(&mut self, commit: Commit) {
-        let is_unheard = |commit: &Commit| matches!(commit.why, Why::Background | Why::Auto);
+        let is_unheard =
+            |commit: &Commit| matches!(commit.why, Why::Background | Why::Auto) && commit.gone_in.is_none();
         if let Some(last) = self.queue.back_mut().filter(|last| is_unheard(last) && is_unheard(&commit)) {
             last.asked = commit.asked;
             last.offsets.extend(commit.offsets);
@@ -173,7 +178,25 @@ impl Commits {
         self.in_flight.as_ref().map(|commit| &commit.offsets)
     }
 
-    /// Whether the next commit has nothing in it: it only waits for those before it.
+    /// These partitions go, in this generation. Where a reset has led in them is no longer for this member to say.
+    pub(super) fn partitions_go(&mut self, gone: &[TopicPartition], generation: &Generation) {
+        for commit in self.queue.iter_mut().chain(&mut self.in_flight) {
+            let goes = |partition: &TopicPartition| gone.contains(partition);
+            if commit.why == Why::Pin {
+                commit.offsets.retain(|partition, _| !goes(partition));
+            } else if commit.gone_in.is_none() && commit.offsets.keys().any(goes) {
+                commit.gone_in = Some(generation.clone());
+            }
+        }
+    }
+
+    /// Whether the next commit comes too late: in this generation another member may have what has gone.
+    pub(super) fn next_is_too_late(&self, generation: &Generation) -> bool {
+        let gone_in = self.queue.front().and_then(|commit| commit.gone_in.as_ref());
+        gone_in.is_some_and(|gone_in| gone_in != generation)
+    }
+
+    /// Whether the next commit has nothing in it: it only waits for those before it, or what was in it has gone.
     pub(super) fn next_is_empty(&self) -> bool {
         self.queue.front().is_some_and(|commit| commit.offsets.is_empty())
     }
@@ -286,7 +309,6 @@ mod tests {
     use super::*;
     use crate::core::io::OffsetAndMetadata;
     use crate::core::test_support::{T, start};
-    use crate::core::topic_partition::TopicPartition;
 
     fn commits(now: Instant) -> Commits {
         Commits::new(Some(5_000 * T), Backoff::new(100 * T, 1_000 * T), now)
@@ -364,6 +386,43 @@ mod tests {
             commits.start();
             assert_eq!(commits.answered(deleted, &mut rng, now).is_some(), is_given_back);
         }
+    }
+
+    #[test]
+    fn t7_what_has_gone_can_be_committed_until_the_generation_ends() {
+        let now = start();
+        let [old, new] = [1, 2].map(|id| Generation { id, member_id: Str::from("me") });
+        let mut commits = commits(now);
+        let gone: Vec<TopicPartition> = commit(Why::Background, 1, now).offsets.into_keys().collect();
+        commits.push(commit(Why::Background, 1, now));
+        commits.partitions_go(&[TopicPartition::new("another", 0)], &old);
+        assert!(!commits.next_is_too_late(&new));
+        commits.partitions_go(&gone, &old);
+        commits.partitions_go(&gone, &new);
+        commits.push(commit(Why::Background, 2, now));
+        assert!(!commits.next_is_too_late(&old));
+        assert!(commits.next_is_too_late(&new), "it is too late from the first time on that it went");
+        assert_eq!(offset(&commits.refuse().unwrap().offsets), 1, "what is asked later is not late with it");
+        assert!(!commits.next_is_too_late(&new));
+    }
+
+    #[test]
+    fn where_a_reset_led_is_not_committed_once_the_partition_has_gone() {
+        let (now, mut rng) = (start(), Rng::new(1));
+        let kept = TopicPartition::new("kept", 0);
+        let mut commits = commits(now);
+        let mut pins = commit(Why::Pin, 9, now);
+        let gone: Vec<TopicPartition> = pins.offsets.keys().cloned().collect();
+        pins.offsets.insert(kept.clone(), OffsetAndMetadata::new(7));
+        commits.push(pins);
+        commits.push(commit(Why::Pin, 9, now));
+        commits.start().unwrap();
+        commits.partitions_go(&gone, &Generation::default());
+        let verdict = Verdict::LoseCoordinator(ErrorCode::NOT_COORDINATOR);
+        assert!(commits.answered(verdict, &mut rng, now).is_none(), "it is tried again");
+        assert_eq!(commits.start().unwrap().keys().collect::<Vec<_>>(), [&kept]);
+        assert!(commits.answered(Verdict::Done, &mut rng, now).is_some());
+        assert!(commits.next_is_empty());
     }
 
     #[test]

@@ -48,6 +48,8 @@ fn histories_that_found_something_go_well() {
     run::live(46, trace::Trace::off());
     // A producer's first batch was refused, and the second, on its way already, was taken for the first.
     run::live(10913, trace::Trace::off());
+    // A commit was tried again when a partition in it had gone, in an epoch in which another member had committed already.
+    run::live(3295, trace::Trace::off());
 }
 
 #[test]

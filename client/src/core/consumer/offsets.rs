@@ -62,12 +62,14 @@ impl Core {
     /// Sends the next commit, if it is its turn.
     pub(super) fn send_commits(&mut self, now: Instant) {
         while let Some(group) = self.group.as_mut().filter(|group| group.commits.wants_request(now)) {
+            let current = group.membership.generation();
+            let is_too_late = group.membership.is_stable() && group.commits.next_is_too_late(current);
             let generation = if !self.subscription.uses_group() {
                 Generation::default()
-            } else if group.membership.is_stable() {
-                group.membership.generation().clone()
+            } else if group.membership.is_stable() && !is_too_late {
+                current.clone()
             } else {
-                let is_rebalancing = group.membership.is_rebalancing();
+                let is_rebalancing = is_too_late || group.membership.is_rebalancing();
                 let error = if is_rebalancing { Error::RebalanceInProgress } else { Error::CommitFailed };
                 let refused = group.commits.refuse();
                 refused.into_iter().for_each(|commit| self.committed(commit, Err(error.clone()), now));

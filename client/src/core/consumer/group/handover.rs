@@ -193,6 +193,7 @@ impl Core {
     ) {
         if let Some(group) = &mut self.group {
             group.assignment += 1;
+            group.commits.partitions_go(&removed, group.membership.generation());
         }
         if !added.is_empty() || !removed.is_empty() {
             let epoch = self.fetching.last_position_epoch();

@@ -600,6 +600,31 @@ fn t7_a_commit_with_an_old_epoch_is_tried_again_with_the_newest() {
 }
 
 #[test]
+fn t7_a_commit_of_what_has_gone_is_not_tried_in_a_later_epoch() {
+    for (told_later, expected) in [(None, Ok(Answer::Done)), (Some(2), Err(Error::RebalanceInProgress))] {
+        let mut sim = Sim::joined(config().enable_auto_commit(false));
+        sim.pass(4_950 * T);
+        sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+        let commit = sim.commit(60 * SECOND);
+        sim.otherwise(HEARTBEAT, told(1, Some(&[0])));
+        // From the next epoch on another member may have t-1, and have committed.
+        told_later.into_iter().for_each(|epoch| sim.otherwise(HEARTBEAT, told(epoch, None)));
+        sim.pass(50 * T);
+        sim.poll(T).unwrap();
+        assert_eq!(sim.rebalances, [(Revoked, vec![t(1)]), (Assigned, vec![])]);
+        assert_eq!((epochs(&sim), sim.commits().len()), (vec![1, 1], 1));
+        sim.pass(SECOND);
+        assert_eq!(sim.answers[&commit], expected);
+        let again = sim.commit(60 * SECOND);
+        sim.pass(SECOND);
+        assert_eq!(sim.answers[&again], Ok(Answer::Done), "of what is left");
+        let epoch = told_later.unwrap_or(1);
+        assert_eq!(sim.commits().last(), Some(&(epoch, vec![0])));
+        assert_eq!(sim.commits().len(), 2 + usize::from(told_later.is_none()));
+    }
+}
+
+#[test]
 fn t7_a_commit_that_nobody_waits_for_says_that_it_met_a_rebalance() {
     let mut sim = Sim::joined(config().enable_auto_commit(false));
     sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::STALE_MEMBER_EPOCH));
