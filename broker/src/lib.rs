@@ -37,6 +37,7 @@
 //!   synonyms. Some [defaults](Settings) are others.
 //! - Produce with null records is answered (INVALID_RECORD), and so is an unknown version of ApiVersions whatever its header looks
 //!   like. Kafka never answers the one, and closes the connection when it cannot read the other.
+//! - All topics together have 100,000 partitions at most: more are refused (POLICY_VIOLATION), and not created by themselves.
 //! - The `uniform` assignor takes topics in the order of their ids, where Kafka has no order.
 
 pub mod core;

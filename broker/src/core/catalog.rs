@@ -64,6 +64,7 @@ pub struct Catalog {
     brokers: BTreeMap<i32, BrokerNode>,
     topics: BTreeMap<Str, Topic>,
     names: BTreeMap<Uuid, Str>,
+    partition_count: usize,
     /// Goes up with every change of topics.
     version: u64,
 }
@@ -76,6 +77,7 @@ impl Catalog {
             brokers: brokers.into_iter().map(|broker| (broker.node_id, broker)).collect(),
             topics: BTreeMap::new(),
             names: BTreeMap::new(),
+            partition_count: 0,
             version: 0,
         }
     }
@@ -115,6 +117,11 @@ impl Catalog {
         self.topics.get(topic)?.partitions.get(usize::try_from(index).ok()?)
     }
 
+    /// How many partitions all topics have together.
+    pub fn partition_count(&self) -> usize {
+        self.partition_count
+    }
+
     /// Changes whenever a topic is created or deleted, or gets more partitions: who keeps what follows from the topics
     /// compares it.
     pub fn version(&self) -> u64 {
@@ -146,7 +153,8 @@ impl Catalog {
             id = rng.uuid();
         }
         let name = Str::from(name);
-        let partitions = replicas.into_iter().map(|replicas| self.new_partition(replicas)).collect();
+        let partitions: Vec<_> = replicas.into_iter().map(|replicas| self.new_partition(replicas)).collect();
+        self.partition_count += partitions.len();
         self.names.insert(id, name.clone());
         self.topics.insert(name.clone(), Topic { name, id, is_internal, partitions });
         self.version += 1;
@@ -157,6 +165,7 @@ impl Catalog {
     pub fn delete_topic(&mut self, name: &str) -> Option<Topic> {
         let topic = self.topics.remove(name)?;
         self.names.remove(&topic.id);
+        self.partition_count -= topic.partitions.len();
         self.version += 1;
         Some(topic)
     }
@@ -165,6 +174,7 @@ impl Catalog {
     pub fn add_partitions(&mut self, name: &str, replicas: Vec<Vec<i32>>) {
         let partitions: Vec<_> = replicas.into_iter().map(|replicas| self.new_partition(replicas)).collect();
         if let Some(topic) = self.topics.get_mut(name) {
+            self.partition_count += partitions.len();
             topic.partitions.extend(partitions);
             self.version += 1;
         }
@@ -290,12 +300,15 @@ mod tests {
         let first = catalog.create_topic("t", vec![vec![1]], false, &mut rng).unwrap();
         assert_eq!(catalog.create_topic("t", vec![vec![1]], false, &mut rng), None);
         let version = catalog.version();
+        catalog.add_partitions("t", vec![vec![1], vec![1]]);
+        assert_eq!(catalog.partition_count(), 3);
         catalog.delete_topic("t").unwrap();
         assert!(catalog.topic_by_id(first).is_none());
         let second = catalog.create_topic("t", vec![vec![1]], false, &mut rng).unwrap();
+        assert_eq!(catalog.partition_count(), 1);
         assert_ne!(first, second);
         assert_eq!(catalog.topic_by_id(second).unwrap().name, "t");
-        assert_eq!(catalog.version(), version + 2);
+        assert_eq!(catalog.version(), version + 3);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::settings::{Overrides, SettingError, Settings, TopicSettings};
 pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
 pub(crate) const TRANSACTION_STATE: &str = "__transaction_state";
 
+/// How many partitions clients can have created in all: each takes memory, used or not.
+const MOST_PARTITIONS: usize = 100_000;
+
 /// A partition's index in the topic of this id.
 pub(crate) type PartitionKey = (Uuid, i32);
 
@@ -92,6 +95,11 @@ impl Cluster {
             topics: BTreeMap::new(),
             changed: BTreeSet::new(),
         }
+    }
+
+    /// Whether clients can have so many more partitions.
+    pub fn has_room_for(&self, partitions: usize) -> bool {
+        self.catalog.partition_count().saturating_add(partitions) <= MOST_PARTITIONS
     }
 
     /// Creates a topic, and gives back its id.

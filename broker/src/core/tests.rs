@@ -3,6 +3,12 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
+use milena_protocol::messages::create_partitions::CreatePartitionsTopic;
+use milena_protocol::messages::create_topics::CreatableTopic;
+use milena_protocol::messages::metadata::MetadataRequestTopic;
+use milena_protocol::messages::{
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest,
+};
 use milena_protocol::{Api, ErrorCode, Pairing, Request, RequestBody, RequestHeader};
 
 use super::io::{Action, Event};
@@ -86,4 +92,45 @@ fn every_answer_can_tell_its_client_to_hold_back() {
             assert!(written.is_ok(), "{api} v{version}: {written:?}");
         }
     }
+}
+
+#[test]
+fn nobody_can_create_partitions_without_end() {
+    let mut sim = Sim::new(&[("num.partitions", "30000")]);
+    let client = sim.connect(1);
+    for name in ["a", "b", "c", "d"] {
+        let mut topic = MetadataRequestTopic::default();
+        topic.name = Some(name.into());
+        let mut request = MetadataRequest::default();
+        (request.topics, request.allow_auto_topic_creation) = (Some(vec![topic]), true);
+        let answer = sim.ask(client, 9, request);
+        assert_eq!(answer.topics[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "as if it came later");
+    }
+    let names =
+        |sim: &Sim| sim.core.catalog().topics().map(|topic| topic.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&sim), ["a", "b", "c"]);
+
+    let create = |sim: &mut Sim, partitions| {
+        let mut topic = CreatableTopic::default();
+        (topic.name, topic.num_partitions, topic.replication_factor) = ("e".into(), partitions, 1);
+        let mut request = CreateTopicsRequest::default();
+        request.topics = vec![topic];
+        sim.ask(client, 7, request).topics.remove(0)
+    };
+    let created = create(&mut sim, 10_000);
+    assert!(created.error_code.is_none(), "there is room for as many");
+    let refused = create(&mut sim, 1);
+    assert_eq!(refused.error_code, ErrorCode::TOPIC_ALREADY_EXISTS);
+    let mut more = CreatePartitionsTopic::default();
+    (more.name, more.count) = ("e".into(), 10_001);
+    let mut request = CreatePartitionsRequest::default();
+    request.topics = vec![more];
+    let answer = sim.ask(client, 3, request);
+    assert_eq!(answer.results[0].error_code, ErrorCode::POLICY_VIOLATION);
+    assert!(answer.results[0].error_message.as_ref().is_some_and(|why| why.contains("delete topics")));
+
+    let mut request = DeleteTopicsRequest::default();
+    request.topic_names = vec!["e".into()];
+    assert!(sim.ask(client, 5, request).responses[0].error_code.is_none());
+    assert!(create(&mut sim, 1).error_code.is_none(), "what was deleted makes room");
 }

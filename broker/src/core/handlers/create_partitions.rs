@@ -7,7 +7,7 @@ use milena_protocol::messages::{CreatePartitionsRequest, CreatePartitionsRespons
 use milena_protocol::{ErrorCode, Str};
 
 use super::configs::ApiError;
-use super::create_topics::check_assignment;
+use super::create_topics::{check_assignment, no_room};
 use crate::core::cluster::Cluster;
 use crate::core::requests::Context;
 
@@ -61,6 +61,9 @@ fn replicas(cluster: &Cluster, topic: &CreatePartitionsTopic) -> Result<Vec<Vec<
     if added > MOST_PARTITIONS {
         // Where CreateTopics has POLICY_VIOLATION, here nobody catches Kafka's BoundedListTooLongException.
         return Err((ErrorCode::UNKNOWN_SERVER_ERROR, String::new()));
+    }
+    if !cluster.has_room_for(added) {
+        return Err(no_room());
     }
     let factor = known.partitions.first().map_or(1, |partition| partition.replicas.len());
     let Some(assignments) = &topic.assignments else {

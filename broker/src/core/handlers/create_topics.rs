@@ -88,6 +88,9 @@ fn create(
     }
     TopicSettings::new(&cluster.settings, &overrides).map_err(configs::invalid)?;
     let replicas = replicas(cluster, topic)?;
+    if !cluster.has_room_for(replicas.len()) {
+        return Err(no_room());
+    }
 
     let mut result = CreatableTopicResult::default();
     result.name = name.clone();
@@ -103,6 +106,12 @@ fn create(
         }
     };
     Ok(result)
+}
+
+/// There are as many partitions as there can be. Kafka has no bound, and so no error of its own.
+pub(super) fn no_room() -> ApiError {
+    let why = "this broker has as many partitions as it can hold; delete topics that are not needed";
+    (ErrorCode::POLICY_VIOLATION, why.to_owned())
 }
 
 /// Where the replicas go: where the request says, or in turn.

@@ -89,7 +89,8 @@ fn by_name(
     if bad_topic_name(name).is_some() {
         return missing(name.clone(), ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
-    if may_create && !collides(&cluster.catalog, name) {
+    let has_room = cluster.has_room_for(cluster.settings.int("num.partitions") as usize);
+    if may_create && has_room && !collides(&cluster.catalog, name) {
         // As in Kafka it is there the next time that somebody asks.
         cluster.auto_create(name, context.wall_ms);
     }
