@@ -310,7 +310,13 @@ impl Application {
                 match kind {
                     RebalanceKind::Assigned => around.ledger.assigned(self.id, partitions),
                     RebalanceKind::Revoked => around.ledger.going(self.id, partitions),
-                    RebalanceKind::Lost => self.gone(partitions, around),
+                    RebalanceKind::Lost => {
+                        // As in Java, who leaves in the middle of a rebalance loses what it had.
+                        let is_peace = around.ledger.is_peace && !self.is_leaving;
+                        assert!(!is_peace, "{} has lost {} for no reason", self.name, list(partitions));
+                        around.ledger.gone(self.id, partitions);
+                        self.forget(partitions);
+                    }
                 }
                 assert!(self.told.is_none(), "{} is told of two rebalances at once", self.name);
                 self.told = Some(rebalance);
@@ -328,6 +334,10 @@ impl Application {
 
     fn gone(&mut self, partitions: &[TopicPartition], around: &mut Around<'_>) {
         around.ledger.gone(self.id, partitions);
+        self.forget(partitions);
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
             self.paused.remove(partition);
             self.next.remove(partition);

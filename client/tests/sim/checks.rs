@@ -29,6 +29,8 @@ pub struct Ledger {
     idempotent: BTreeSet<ClientId>,
     /// Where a group without offsets begins is its own affair (`auto.offset.reset=latest`).
     from_latest: bool,
+    /// Nothing goes wrong any more, and everybody has seen it.
+    pub is_peace: bool,
     pub delivered: usize,
     pub duplicates: usize,
 }
@@ -46,6 +48,8 @@ struct Log {
     floor: i64,
     /// Behind this the log is not what it was, and a commit from before may still come: only what lies before it is certain.
     cut_at: Option<i64>,
+    /// Below this a consumer may read on behind a truncation that it has not noticed: what is written there may be left out.
+    unnoticed: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +57,8 @@ struct Entry {
     value: Value,
     is_delivered: bool,
     is_processed: bool,
+    /// Nobody has to read it.
+    is_free: bool,
 }
 
 /// A consumer.
@@ -106,7 +112,8 @@ impl Ledger {
         for (offset, &value) in (base_offset..).zip(values) {
             let author = (value >> 32) as ClientId;
             let is_numbered = self.idempotent.contains(&author);
-            let entry = Entry { value, is_delivered: false, is_processed: false };
+            let is_free = offset < log.unnoticed;
+            let entry = Entry { value, is_delivered: false, is_processed: is_free, is_free };
             match log.records.get(&offset) {
                 Some(before) if is_numbered && before.value == value => continue,
                 None if is_numbered && log.gone.contains(&(offset, value)) => continue,
@@ -133,9 +140,12 @@ impl Ledger {
         assert!(is_there, "{value} is said to be at offset {offset} of {partition}, where {found:?} is");
     }
 
-    /// The end of a log was cut off. Readers behind it have to come back.
-    pub fn truncated(&mut self, partition: &TopicPartition, end: i64) {
+    /// The end of a log was cut off. Readers behind it have to come back; `is_noticed`: before they read on.
+    pub fn truncated(&mut self, partition: &TopicPartition, end: i64, is_noticed: bool) {
         let log = self.log(partition);
+        if !is_noticed {
+            log.unnoticed = log.unnoticed.max(log.end());
+        }
         let gone = log.records.split_off(&end);
         log.gone.extend(gone.iter().map(|(offset, entry)| (*offset, entry.value)));
         log.floor = log.floor.min(end);
@@ -296,7 +306,7 @@ impl Ledger {
         entry.is_delivered = true;
         if let Some(next) = reading.next {
             assert!(offset >= next, "client {id}: offset {offset} of {partition} comes after {}", next - 1);
-            let missed = log.records.range(next..offset).next();
+            let missed = log.records.range(next..offset).find(|(_, entry)| !entry.is_free);
             if let Some((missed, _)) = missed {
                 panic!("client {id}: offset {offset} of {partition} comes, and {missed} before it did not");
             }

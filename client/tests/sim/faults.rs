@@ -68,7 +68,8 @@ impl World {
                 let truth = self.broker.records(&self.partitions[at].topic, partition).unwrap_or_default();
                 let end = truth.last().map_or(start, |record| record.offset + 1);
                 self.trace.note("fault", || format!("{} now ends at {end}", self.partitions[at]));
-                self.ledger.truncated(&self.partitions[at], end);
+                let is_noticed = !self.reads_on_after_truncation();
+                self.ledger.truncated(&self.partitions[at], end, is_noticed);
             }
             Kind::Trim => {
                 let end = self.broker.log_end_offset(&topic, partition).unwrap_or_default();

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use milena_broker::Settings;
 use milena_client::{Config, GroupProtocol, OffsetReset, Strategy};
+use milena_protocol::Api;
 
 use crate::network::Weather;
 use crate::rng::Rng;
+use crate::versions;
 
 pub const GROUP: &str = "group";
 pub const NODES: i32 = 3;
@@ -118,6 +120,8 @@ pub struct History {
     pub writers: usize,
     /// The longest between two batches of a producer, in milliseconds.
     pub produce_every_ms: u64,
+    /// The newest versions of the APIs of which the brokers do not have all.
+    pub versions: Vec<(Api, i16)>,
 }
 
 impl History {
@@ -178,6 +182,7 @@ impl History {
             producers,
             writers,
             produce_every_ms: *rng.pick(&[300, 1_000, 2_500]),
+            versions: Vec::new(),
             faults,
         };
         if history.protocol == GroupProtocol::Classic && history.static_percent > 0 {
@@ -191,6 +196,7 @@ impl History {
             // would not be through with 800 records when all has to be read.
             history.produce_every_ms = history.produce_every_ms.max(1_000);
         }
+        history.versions = versions::draw(&history, rng);
         history
     }
 
@@ -207,9 +213,10 @@ impl History {
         is_cooperative && self.static_percent > 0 && self.has(Kind::Crash)
     }
 
-    /// Whether a static member may be fenced by what it was itself before.
+    /// Whether a static member may be fenced by what it was itself before: what that has sent can come late.
     pub fn can_fence(&self) -> bool {
-        self.has(Kind::MoveCoordinator) || self.has(Kind::Restart)
+        let comes_late = self.weather.stalls > 0 && self.has(Kind::Crash);
+        comes_late || self.has(Kind::MoveCoordinator) || self.has(Kind::Restart)
     }
 
     /// The brokers' settings. Times are short, so that much happens in little time.

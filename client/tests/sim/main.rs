@@ -30,11 +30,13 @@ mod faults;
 mod history;
 mod member;
 mod network;
+mod peace;
 mod producer;
 mod rng;
 mod run;
 mod spoil;
 mod trace;
+mod versions;
 mod world;
 mod writer;
 

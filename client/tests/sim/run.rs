@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use crate::checks::Value;
 use crate::history::{GROUP, History};
+use crate::peace;
 use crate::trace::Trace;
 use crate::world::World;
 
 /// How long a group may take, once all is well, until everything is as it has to be.
 const HEALING: Duration = Duration::from_secs(90);
 /// How long nothing may change then: longer than any session, and than `max.poll.interval.ms`.
-const QUIET: Duration = Duration::from_secs(8);
+pub const QUIET: Duration = Duration::from_secs(8);
 /// Nobody reads of more failures than this.
 const FAILURES: usize = 10;
 /// How long consumers may take to close.
@@ -38,7 +39,10 @@ pub fn live(seed: u64, trace: Trace) -> Told {
         world.step(end);
     }
     world.heal();
+    end_writing(&mut world);
     settle(&mut world);
+    peace::keep(&mut world);
+    check_logs(&world);
     close(&mut world);
     Told {
         virtual_time: world.clock.elapsed(),
@@ -47,8 +51,8 @@ pub fn live(seed: u64, trace: Trace) -> Told {
     }
 }
 
-/// Everything is read and committed, and the group is stable; and so it stays.
-fn settle(world: &mut World) {
+/// Producers and writers come to their end, with a record more for each partition.
+fn end_writing(world: &mut World) {
     let now = world.clock.now;
     let mut partitions = Some(world.partitions.clone());
     world
@@ -56,6 +60,11 @@ fn settle(world: &mut World) {
         .values_mut()
         .for_each(|producer| producer.end(partitions.take().unwrap_or_default(), now));
     world.writers.values_mut().for_each(|writer| writer.end(partitions.take().unwrap_or_default(), now));
+}
+
+/// Everything is read and committed, and the group is stable; and so it stays.
+pub fn settle(world: &mut World) {
+    let now = world.clock.now;
     let patience = now + HEALING;
     // By then all who came back are in the group.
     let mut rebalance = world.history.can_leave_out().then_some(now + QUIET);
@@ -81,10 +90,9 @@ fn settle(world: &mut World) {
             panic!("after {HEALING:?} of peace, {wrong}");
         }
     }
-    check_logs(world);
 }
 
-fn unfinished(world: &World) -> Option<String> {
+pub fn unfinished(world: &World) -> Option<String> {
     if let Some(writer) = world.writers.values().find(|writer| !writer.is_done()) {
         return Some(format!("writer {} has not written all", writer.id));
     }
@@ -98,6 +106,12 @@ fn unfinished(world: &World) -> Option<String> {
     let state = world.broker.group_state(GROUP);
     if state.as_deref() != Some("Stable") {
         return Some(format!("the group is {state:?}"));
+    }
+    let mut known: Vec<_> = world.members.values().map(|member| member.member_id.as_str()).collect();
+    known.sort_unstable();
+    let counted = world.broker.group_members(GROUP);
+    if counted != known {
+        return Some(format!("the group has the members {counted:?}, and there are {known:?}"));
     }
     world.ledger.unfinished(&members)
 }

@@ -78,9 +78,12 @@ pub fn spoil(body: &mut ResponseBody, rng: &mut Rng) -> bool {
             }
         }
         ResponseBody::FindCoordinator(answer) => {
-            let Some(coordinator) = answer.coordinators.first_mut() else { return false };
-            coordinator.error_code = ErrorCode::COORDINATOR_NOT_AVAILABLE;
-            (coordinator.node_id, coordinator.port) = (-1, -1);
+            let error = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+            // Before version 4 there is one, and no list.
+            match answer.coordinators.first_mut() {
+                Some(first) => (first.error_code, first.node_id, first.port) = (error, -1, -1),
+                None => (answer.error_code, answer.node_id, answer.port) = (error, -1, -1),
+            }
         }
         ResponseBody::ListOffsets(answer) => {
             let error = *rng.pick(LEADER);

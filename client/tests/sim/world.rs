@@ -92,6 +92,7 @@ impl World {
         };
         world.trace.note("history", || format!("{:?}", world.history));
         world.network.weather = world.history.weather.clone();
+        world.grow_old();
         for (n, count) in world.history.topics.clone().into_iter().enumerate() {
             let (name, replicas) = (format!("t{n}"), 2 + world.rng.below(2));
             let created = world.broker.create_topic(&name, Some(count), Some(replicas), &[], world.clock.now);

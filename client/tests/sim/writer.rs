@@ -19,7 +19,7 @@ use crate::rng::Rng;
 /// How long it waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(2_000);
 const RETRY: Duration = Duration::from_millis(100);
-const VERSION: i16 = 9;
+pub const VERSION: i16 = 9;
 
 /// What it wants done.
 #[derive(Debug)]
