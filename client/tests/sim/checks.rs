@@ -8,6 +8,8 @@
 //! | commits | never go back, never pass a record that no application has processed, and are made in a generation in which the partition was owned |
 //! | log | what a producer sends is there once, in order, and where it was told |
 //!
+//! What has to be true in the end is in `run.rs` and `peace.rs`.
+//!
 //! A record is *processed* when the application that had it comes back with its next call. Whoever seeks back may process
 //! and commit again; what a truncation takes away is nobody's any more.
 

@@ -30,8 +30,8 @@ pub fn keep(world: &mut World) {
 fn move_coordinator(world: &mut World) {
     let before = world.ledger.owners();
     let coordinator = world.broker.group_coordinator(GROUP);
-    let others = (1..=NODES).filter(|node| Some(*node) != coordinator);
-    let moved = others.into_iter().find(|&node_id| {
+    let mut others = (1..=NODES).filter(|node| Some(*node) != coordinator);
+    let moved = others.find(|&node_id| {
         let steer = Steer::MoveGroupCoordinator { group_id: GROUP.to_owned(), node_id };
         world.broker.steer(steer, world.clock.now).is_ok()
     });

@@ -60,7 +60,7 @@ fn needed(api: Api, history: &History) -> i16 {
         // KIP-320: who does not know the leader epoch of what it has read cannot know that it is gone.
         Api::OffsetCommit if truncates => 6,
         Api::OffsetFetch if truncates => 5,
-        // Before, the epochs that Metadata tells can be old ones, and are not believed (KAFKA-8422).
+        // Before, the epochs that Metadata tells can be old ones, and are not believed (KAFKA-9212).
         Api::Metadata if truncates => 9,
         Api::ListOffsets if truncates => 4,
         Api::OffsetForLeaderEpoch if truncates => 3,
