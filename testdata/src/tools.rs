@@ -167,6 +167,13 @@ impl Tools {
             self.tool(GROUPS, &["--describe", "--group", group, "--offsets", "--timeout", TOOL_MS])?;
         Ok(group_offsets(&table))
     }
+
+    /// How many members a group has.
+    pub fn members(&self, group: &str) -> Result<usize, Error> {
+        let table =
+            self.tool(GROUPS, &["--describe", "--group", group, "--members", "--timeout", TOOL_MS])?;
+        Ok(table.lines().filter(|line| line.split_whitespace().next() == Some(group)).count())
+    }
 }
 
 /// Reads the table: a line of headings, then a line for each partition. An offset that is not there is a dash.

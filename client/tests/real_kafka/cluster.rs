@@ -140,8 +140,7 @@ impl Cluster {
 
     /// How many members a group has.
     pub fn members(&self, group: &str) -> usize {
-        let members = self.tool(GROUPS, &["--describe", "--members", "--group", group]).unwrap();
-        members.lines().filter(|line| line.split_whitespace().next() == Some(group)).count()
+        self.0.members(group).unwrap()
     }
 
     /// Stops the n-th broker in an orderly way: what it leads moves first.

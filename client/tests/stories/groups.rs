@@ -62,7 +62,8 @@ async fn three_consumers_share_with_cooperative_sticky_and_keep_what_need_not_mo
     for notice in consumers[0].notices() {
         match notice {
             Notice::Revoked(partitions) => revoked += partitions.len(),
-            Notice::Assigned(_) => {}
+            // A busy machine may be slow to connect.
+            Notice::Assigned(_) | Notice::Disconnected { .. } => {}
             notice => panic!("{notice:?}"),
         }
     }
