@@ -194,7 +194,10 @@ impl fmt::Display for Error {
             Error::Misunderstood { address, api, cause } => {
                 write!(f, "{address} and this client do not understand each other in {api}: {cause}")
             }
-            Error::Timeout { doing, after } => write!(f, "{doing} was not done after {after:?}"),
+            Error::Timeout { doing, after } => {
+                let after_ms = after.as_secs_f64() * 1000.0;
+                write!(f, "{doing} was not done after {:?}", Duration::from_millis(after_ms.round() as u64))
+            }
             Error::Broker { doing, code } => write!(f, "{doing}: {code}"),
             Error::Topic { topic, code } => write!(f, "asking about topic {topic}: {code}"),
             Error::TooManyLookups => f.write_str("too many lookups are under way"),

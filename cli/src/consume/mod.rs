@@ -15,7 +15,7 @@ use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
 use clap::ArgGroup;
-use milena_client::{Config, Consumer, Error, Records, TopicPartition};
+use milena_client::{Config, Consumer, Error, Notice, Records, TopicPartition};
 
 use crate::brokers::{BrokerArgs, block_on};
 use crate::failure::Failure;
@@ -219,6 +219,12 @@ async fn consume(args: Args, config: Config) -> Result<(), Failure> {
         progress: Progress::new(),
     };
     let mut ends = args.partition_eof.then(Ends::default);
+    for topic in missing(&mut consumer, &args.topics).await? {
+        if args.exit_at_end {
+            return Err(Failure::Other(format!("there is no topic {topic}")));
+        }
+        output.progress.tell(format!("milena: there is no topic {topic} yet; waiting for it"));
+    }
 
     let stop = stop_signal();
     tokio::pin!(stop);
@@ -235,7 +241,15 @@ async fn consume(args: Args, config: Config) -> Result<(), Failure> {
         for (partition, offset) in rest {
             consumer.seek(&partition, offset).await?;
         }
-        consumer.notices().for_each(|notice| output.progress.say(notice.to_string()));
+        for notice in consumer.notices() {
+            match notice {
+                // What is not printed for it, or is printed twice.
+                Notice::Fetch(_) | Notice::CommitFailed(_) => {
+                    output.progress.tell(format!("milena: {notice}"))
+                }
+                notice => output.progress.say(notice.to_string()),
+            }
+        }
         if output.left == 0 {
             break;
         }
@@ -256,6 +270,17 @@ async fn consume(args: Args, config: Config) -> Result<(), Failure> {
     output.progress.finish();
     consumer.close(CLOSE).await?;
     output.end()
+}
+
+/// Those of the topics that do not exist.
+async fn missing<'a>(consumer: &mut Consumer, topics: &'a [String]) -> Result<Vec<&'a str>, Error> {
+    let mut missing = Vec::new();
+    for topic in topics {
+        if consumer.partitions_for(topic).await?.is_empty() {
+            missing.push(topic.as_str());
+        }
+    }
+    Ok(missing)
 }
 
 /// How much is left to read; None until that is known of every partition, and without a partition.

@@ -1,6 +1,6 @@
 //! The command as a process, and records that no tool of Kafka's writes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -59,12 +59,19 @@ impl Reader {
         assert!(kill.success());
     }
 
+    /// The next line that it says on standard error.
+    pub fn complaint(&mut self) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let bytes = stderr.bytes().map(Result::unwrap).take_while(|byte| *byte != b'\n').collect();
+        String::from_utf8(bytes).unwrap()
+    }
+
     /// Waits for the end; gives back its code, what was printed, and what was said on standard error.
     pub fn finish(mut self) -> (ExitStatus, Vec<String>, String) {
         self.read_until(|_| false);
         let seen = std::mem::take(&mut self.seen);
         let mut complaints = String::new();
-        std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut complaints).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
         (self.child.wait().unwrap(), seen, complaints)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::common::{Reader, consume, run};
+use super::common::{Reader, consume, milena, run};
 use crate::cluster::Cluster;
 
 /// `milena consume` to the end of what is there: each record as `topic-partition@offset`, sorted.
@@ -52,7 +52,22 @@ fn partitions_are_assigned_from_places_of_all_kinds() {
         let result = run(&cluster.bootstrap(), &["consume", "--assign", assignment]);
         assert_eq!(result, (Some(1), vec![], complaint.to_owned()));
     }
+    let past_the_end = ["consume", "--assign", "t:0:100", "--exit-at-end"];
+    let complaint = "milena: t-0: offset 100 was out of range; reading goes on at 9\n";
+    assert_eq!(run(&cluster.bootstrap(), &past_the_end), (Some(0), vec![], complaint.to_owned()));
+
+    let missing = ["consume", "--topic", "nowhere", "--group", "g2", "--exit-at-end"];
+    let complaint = "milena: there is no topic nowhere\n";
+    assert_eq!(run(&cluster.bootstrap(), &missing), (Some(1), vec![], complaint.to_owned()));
+    let options =
+        ["--max-messages", "3", "--from-beginning", "--format", "text", "-X", "metadata.max.age.ms=500"];
+    let mut waiting = milena(&cluster.bootstrap(), "nowhere", "g2", &options);
+    assert_eq!(waiting.complaint(), "milena: there is no topic nowhere yet; waiting for it");
     assert!(!cluster.has_topic("nowhere"), "asking for a topic must not make it");
+    cluster.create_topic("nowhere", 1);
+    cluster.fill("nowhere", 3);
+    let (status, lines, _) = waiting.finish();
+    assert_eq!((status.code(), lines.len()), (Some(0), 3));
 }
 
 #[test]

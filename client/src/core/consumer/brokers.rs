@@ -237,8 +237,15 @@ impl Core {
     /// That no broker could be reached for long enough to say so, or to say so again.
     pub(super) fn unreachable(&mut self, now: Instant) -> Option<Error> {
         self.unreachable_at().filter(|at| *at <= now)?;
-        let (Address { host, port }, cause) = self.network.last_error()?;
+        let error = self.never_reached()?;
         self.unreached_since = Some(now);
+        Some(error)
+    }
+
+    /// Why no broker could be reached so far; `None` once one could.
+    pub(super) fn never_reached(&self) -> Option<Error> {
+        let (Address { host, port }, cause) =
+            self.network.last_error().filter(|_| !self.network.ever_ready)?;
         Some(Error::Unreachable { address: format!("{host}:{port}"), cause: cause.to_owned() })
     }
 }

@@ -92,14 +92,14 @@ fn a_lookup_survives_a_connection_that_breaks() {
 }
 
 #[test]
-fn a_lookup_ends_at_its_deadline_when_nobody_can_be_reached() {
+fn a_lookup_ends_at_its_deadline_when_nobody_can_be_reached_and_says_why() {
     let mut sim = Sim::new(Config::new("seed:9092").unwrap());
     sim.is_down = true;
     let call = look_up(&mut sim, Question::ListTopics);
     sim.pass(9 * SECOND);
     assert!(!sim.answers.contains_key(&call));
     sim.pass(SECOND);
-    let error = Error::Timeout { doing: "looking up topics", after: 10 * SECOND };
+    let error = Error::Unreachable { address: "seed:9092".into(), cause: "refused".into() };
     assert_eq!(sim.answers[&call], Err(error));
 }
 
