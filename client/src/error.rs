@@ -166,6 +166,19 @@ impl Error {
         }
     }
 
+    /// Whether the consumer or producer is at its end: no later call can succeed, and it is to be closed. An application that
+    /// goes on after any other error of a poll need not be made anew.
+    pub fn is_fatal(&self) -> bool {
+        matches!(
+            self,
+            Error::Fenced
+                | Error::Unsupported { .. }
+                | Error::NoConsumerProtocol
+                | Error::Config(_)
+                | Error::Closed
+        )
+    }
+
     /// The broker's error code, where it is one that the broker gave.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -247,7 +260,15 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // Their own words are this error's, and what lies behind them is not said yet.
+            Error::Deserialization(error) => error.source(),
+            _ => None,
+        }
+    }
+}
 
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
@@ -270,5 +291,29 @@ impl From<CorruptRecords> for Error {
 impl From<RecordDeserializationError> for Error {
     fn from(error: RecordDeserializationError) -> Self {
         Error::Deserialization(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_fatal_is_not_retriable() {
+        let unsupported = Error::Unsupported { api: "JoinGroup" };
+        for error in [Error::Fenced, unsupported, Error::NoConsumerProtocol, Error::Closed] {
+            assert!(error.is_fatal() && !error.is_retriable(), "{error}");
+        }
+        let doing = "looking up topics";
+        for error in [Error::Wakeup, Error::CommitFailed, Error::Timeout { doing, after: Duration::ZERO }] {
+            assert!(!error.is_fatal(), "{error}");
+        }
+    }
+
+    #[test]
+    fn times_are_told_as_people_say_them() {
+        let after = Duration::from_nanos(9_999_854_742);
+        let error = Error::Timeout { doing: "looking up topics", after };
+        assert_eq!(error.to_string(), "looking up topics was not done after 10s");
     }
 }

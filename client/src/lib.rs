@@ -31,6 +31,10 @@
 //! - The commit before a rebalance does not wait for topics that were deleted.
 //! - `unsubscribe` commits, where `enable.auto.commit` is on.
 //! - A property that is not known is an error, with the nearest name that is; Java's consumer warns.
+//! - A poll fails with [`Error::Unreachable`] when no broker could be reached for `default.api.timeout.ms`; Java's returns
+//!   nothing for ever. It is tried on all the same.
+//! - [`Wakeup`] interrupts polls and streams; all other calls can be dropped. Java's interrupts every call that waits.
+//! - A subscription may change between names and a pattern without [`unsubscribe`](Consumer::unsubscribe) in between.
 //! - All futures can be dropped at any point. A rebalance listener that was interrupted so goes on with the next poll.
 //!
 //! # Where it differs from Java's producer, on purpose
@@ -83,6 +87,13 @@ pub use error::Error;
 pub use producer::{Delivery, Producer};
 pub use records::{Header, Headers, Iter, OwnedRecord, Record, Records, TimestampType};
 pub use streams::{Acker, PartitionStream, PartitionStreams};
+
+/// What brokers answer with where they refuse.
+pub use milena_protocol::ErrorCode;
+/// Text that is a slice of what a broker has sent: names of topics. It is a `&str` wherever one is wanted.
+pub use milena_protocol::Str;
+/// What [`CorruptRecords`] are about.
+pub use milena_protocol::records::RecordErrorKind;
 
 // The README's examples compile.
 #[cfg(doctest)]

@@ -21,6 +21,8 @@ mod offsets;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use crate::config::Config;
 use crate::error::Error;
 use attempts::Attempts;
@@ -40,6 +42,13 @@ pub use offsets::{ListedOffsets, OffsetSpec};
 pub struct Admin {
     config: Config,
     cluster: Cluster,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers = self.config.get("bootstrap.servers");
+        f.debug_struct("Admin").field("bootstrap.servers", &servers).finish_non_exhaustive()
+    }
 }
 
 impl Admin {

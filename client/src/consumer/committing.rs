@@ -12,18 +12,25 @@ use crate::error::Error;
 
 impl Consumer {
     /// Commits how far the records were returned by [`poll`](Self::poll), and waits until that is done; it is tried
-    /// again for up to `default.api.timeout.ms`.
+    /// again for up to `default.api.timeout.ms`. A timeout of your own around it ends the waiting only: the commit goes on,
+    /// and later ones wait behind it.
     ///
     /// # Errors
     /// - [`Error::RebalanceInProgress`]: poll, then commit again what the consumer still has.
     /// - [`Error::CommitFailed`]: the consumer is out of its group, after `max.poll.interval.ms` without a poll for one. Its
     ///   partitions are lost; poll to join again.
-    /// - [`Error::Timeout`], and what the broker refuses.
+    /// - [`Error::Fenced`]: another consumer has taken over the `group.instance.id`; close this one.
+    /// - [`Error::Timeout`], what the broker refuses ([`Error::Broker`]), and [`Error::NoGroup`].
     pub async fn commit_sync(&mut self) -> Result<(), Error> {
         self.call(async |handle| handle.commit_sync().await).await
     }
 
-    /// Commits these offsets, each that of the next record to read, and waits until that is done.
+    /// Commits these offsets, each that of the next record to read, and waits until that is done. They may be of partitions
+    /// that the consumer does not have, which its group then takes for what they are: the last word.
+    ///
+    /// # Errors
+    /// As those of [`commit_sync`](Self::commit_sync). Metadata that is longer than the broker's `offset.metadata.max.bytes`
+    /// (4096 by default) is refused with `OFFSET_METADATA_TOO_LARGE`.
     pub async fn commit_sync_offsets(&mut self, offsets: Offsets) -> Result<(), Error> {
         self.call(async |handle| handle.commit_sync_offsets(offsets).await).await
     }
@@ -32,7 +39,8 @@ impl Consumer {
     /// commit is on its way when this returns. What comes of it is what the future gives, which may be awaited later or
     /// elsewhere, or dropped; a failure is a [`Notice`](super::Notice) too.
     ///
-    /// Commits reach the group in the order in which they were made: an older one never undoes a newer one.
+    /// Commits reach the group in the order in which they were made: an older one never undoes a newer one. The errors are
+    /// those of [`commit_sync`](Self::commit_sync), but for what is refused for a moment only, which is not tried again.
     pub fn commit_async(&mut self) -> PendingCommit {
         self.commit_in_background(None)
     }
@@ -48,7 +56,10 @@ impl Consumer {
         PendingCommit(Box::pin(async move { answer.await.map(drop) }))
     }
 
-    /// What the group has committed for these partitions; `None` where it has nothing.
+    /// What the group has committed for these partitions; `None` where it has nothing. They need not be assigned.
+    ///
+    /// # Errors
+    /// [`Error::NoGroup`], what the broker refuses, and [`Error::Timeout`] after `default.api.timeout.ms`.
     pub async fn committed(
         &mut self,
         partitions: impl IntoIterator<Item = TopicPartition>,

@@ -12,8 +12,8 @@ use crate::error::Error;
 
 /// A consumer as its [`RebalanceListener`](super::RebalanceListener) has it: everything but polling and subscribing.
 ///
-/// The methods mean what those of [`Consumer`](super::Consumer) mean. Once the consumer is closed or dropped, all of them
-/// fail with [`Error::Closed`].
+/// The methods mean what those of [`Consumer`](super::Consumer) mean, and fail for the same reasons. Once the consumer is
+/// closed or dropped, all of them fail with [`Error::Closed`].
 #[derive(Clone, Debug)]
 pub struct ConsumerHandle {
     pub(super) calls: Calls,

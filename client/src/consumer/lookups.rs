@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// Lookups ask the cluster anew each time, any partitions of any topics. What fails for a reason that may pass, as a leader
 /// that is just moving or a topic that does not exist yet, is asked again until `default.api.timeout.ms` is over; then the
-/// call fails with [`Error::Timeout`]. Positions, and what is fetched, stay as they are.
+/// call fails with [`Error::Timeout`], or [`Error::Unreachable`] where no broker was ever reached. Positions, and what is fetched, stay as they are.
 impl Consumer {
     /// Of each partition, the first record that is not older than its time, in milliseconds since 1970; `None` where all
     /// are older. With `read_committed`, only records before the last stable offset count.

@@ -16,6 +16,7 @@ mod subscribing;
 mod wakeup;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use milena_protocol::Limits;
@@ -96,6 +97,12 @@ pub struct Consumer {
     commit_interval: Option<Duration>,
 }
 
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("assignment", &self.assignment).finish_non_exhaustive()
+    }
+}
+
 impl Consumer {
     /// A consumer with this configuration. It connects when it is first asked for something.
     ///
@@ -145,8 +152,19 @@ impl Consumer {
     /// what is due. It has to be called again within `max.poll.interval.ms`, or the consumer leaves its group.
     ///
     /// # Errors
-    /// What stands in the way of reading. Records that came before the trouble are returned first; most errors come
-    /// again with the next poll until something is done about them.
+    /// What stands in the way of reading. Records that came before the trouble are returned first.
+    ///
+    /// These end the consumer, which can only be closed ([`Error::is_fatal`]): [`Error::Fenced`], [`Error::Unsupported`],
+    /// [`Error::NoConsumerProtocol`], [`Error::Closed`]. With all others polling may go on, and they come again until
+    /// something is done about them, unless it says otherwise here:
+    /// - [`Error::Wakeup`]: somebody has called [`Wakeup::wakeup`].
+    /// - [`Error::Unreachable`]: no broker could be reached for `default.api.timeout.ms`; it is tried on.
+    /// - [`Error::Records`]: a batch is broken. Told once; [`seek`](Self::seek) behind it to go on.
+    /// - [`Error::Fetch`]: a partition cannot be read, or has no offset to begin at where `auto.offset.reset` is `none`: seek, or
+    ///   change what is read.
+    /// - [`Error::Broker`], [`Error::Topic`], [`Error::Refused`]: a broker refuses, for want of a right as a rule.
+    /// - [`Error::InstanceIdInUse`]: another member has the `group.instance.id`.
+    /// - What the [`RebalanceListener`] has failed with. Told once.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Records<'_>, Error> {
         let deadline = deadline_in(timeout);
         loop {
@@ -187,6 +205,16 @@ impl Consumer {
     }
 
     /// Something to interrupt a [`poll`](Self::poll) with, from any task or thread.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(mut consumer: milena_client::Consumer) -> Result<(), milena_client::Error> {
+    /// let wakeup = consumer.wakeup();
+    /// std::thread::spawn(move || wakeup.wakeup());
+    /// assert_eq!(consumer.poll(Duration::MAX).await.err(), Some(milena_client::Error::Wakeup));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wakeup(&self) -> Wakeup {
         self.wakeup.clone()
     }

@@ -15,8 +15,11 @@ impl Consumer {
     /// Reads these topics from now on, in place of those before. The group is joined at the next [`poll`](Self::poll).
     /// No topic at all is the same as to [unsubscribe](Self::unsubscribe). A listener that there was before goes.
     ///
+    /// A topic that does not exist is waited for. That it may not be read, or that its name is none, is an error of
+    /// [`poll`](Self::poll).
+    ///
     /// # Errors
-    /// [`Error::NoGroup`] without a `group.id`.
+    /// [`Error::NoGroup`] without a `group.id`, [`Error::Misuse`] while partitions are [assigned](Self::assign).
     pub async fn subscribe<T: AsRef<str>>(
         &mut self,
         topics: impl IntoIterator<Item = T>,
@@ -26,6 +29,9 @@ impl Consumer {
     }
 
     /// As [`subscribe`](Self::subscribe), and calls this listener when the group gives or takes partitions.
+    ///
+    /// # Errors
+    /// As those of [`subscribe`](Self::subscribe).
     pub async fn subscribe_with<T: AsRef<str>>(
         &mut self,
         topics: impl IntoIterator<Item = T>,
@@ -51,7 +57,8 @@ impl Consumer {
     /// `exclude.internal.topics` is off.
     ///
     /// # Errors
-    /// [`Error::Pattern`] when that is no regular expression, [`Error::NoGroup`] without a `group.id`.
+    /// [`Error::Pattern`] when that is no regular expression, [`Error::NoGroup`] without a `group.id`, [`Error::Misuse`] while
+    /// partitions are [assigned](Self::assign).
     pub async fn subscribe_pattern(&mut self, pattern: &str) -> Result<(), Error> {
         let pattern = TopicPattern::new(pattern).map_err(Error::Pattern)?;
         self.listening.set(None::<NoListener>);
@@ -59,6 +66,9 @@ impl Consumer {
     }
 
     /// As [`subscribe_pattern`](Self::subscribe_pattern), and calls this listener when the group gives or takes partitions.
+    ///
+    /// # Errors
+    /// As those of [`subscribe_pattern`](Self::subscribe_pattern).
     pub async fn subscribe_pattern_with(
         &mut self,
         pattern: &str,
@@ -71,6 +81,10 @@ impl Consumer {
 
     /// Reads all topics whose name matches a regular expression that the broker evaluates (RE2/J's syntax, KIP-848). Needs
     /// `group.protocol=consumer`.
+    ///
+    /// # Errors
+    /// [`Error::NoGroup`] without a `group.id`, [`Error::Misuse`] under `group.protocol=classic` or while partitions are
+    /// [assigned](Self::assign). What the broker does not take for a regular expression is an error of [`poll`](Self::poll).
     pub async fn subscribe_broker_pattern(&mut self, pattern: &str) -> Result<(), Error> {
         self.listening.set(None::<NoListener>);
         self.read(Interest::BrokerPattern(pattern.into())).await
@@ -78,6 +92,9 @@ impl Consumer {
 
     /// As [`subscribe_broker_pattern`](Self::subscribe_broker_pattern), and calls this listener when the group gives or takes
     /// partitions.
+    ///
+    /// # Errors
+    /// As those of [`subscribe_broker_pattern`](Self::subscribe_broker_pattern).
     pub async fn subscribe_broker_pattern_with(
         &mut self,
         pattern: &str,
@@ -111,6 +128,9 @@ impl Consumer {
     }
 
     /// The topics that the consumer has subscribed to; those that match the pattern, as of the last look.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] only.
     pub async fn subscription(&mut self) -> Result<BTreeSet<String>, Error> {
         match self.call(async |handle| handle.calls.call(Command::Subscription).await).await? {
             Answer::Subscription(topics) => Ok(topics.iter().map(Str::to_string).collect()),

@@ -237,6 +237,9 @@ impl PartitionStreams {
     ///
     /// Going back ends the partition's stream, and [`next`](Self::next) gives another one. Going ahead leaves it as it is: what is
     /// already on its way comes first, and has to be acknowledged.
+    ///
+    /// # Errors
+    /// As those of [`Consumer::seek`].
     pub async fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
         self.consumer.seek(partition, offset).await?;
         let lane = locked(&self.lanes).by_partition.get(partition).cloned();
@@ -247,6 +250,9 @@ impl PartitionStreams {
     }
 
     /// Commits what is acknowledged by now, and waits until that is done.
+    ///
+    /// # Errors
+    /// As those of [`Consumer::commit_sync`].
     pub async fn commit_sync(&mut self) -> Result<(), Error> {
         let offsets = self.committable();
         self.consumer.commit_sync_offsets(offsets).await
@@ -265,6 +271,9 @@ impl PartitionStreams {
     }
 
     /// How many offsets lie between what was given to the streams and the end of each partition. See [`Consumer::lags`].
+    ///
+    /// # Errors
+    /// [`Error::Closed`] only.
     pub async fn lags(&mut self) -> Result<BTreeMap<TopicPartition, Option<i64>>, Error> {
         self.consumer.lags().await
     }
