@@ -3,7 +3,8 @@
 use milena_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use milena_protocol::{ErrorCode, Str};
 
-use super::member::{Member, Protocol};
+use super::member::Member;
+use super::protocols::Protocol;
 use super::rebalance::null_free;
 use super::{ClassicGroup, State};
 use crate::core::groups::settings::MAX_MEMBERS;
@@ -130,7 +131,9 @@ impl ClassicGroup {
     /// answered, as in Kafka: whoever sent it has gone on to this one.
     fn update(&mut self, id: &Str, context: &Context<'_>, request: &JoinGroupRequest, shared: &mut Shared) {
         if let Some(member) = self.members.get_mut(id) {
+            self.supported.remove(&member.protocols);
             member.update(context, request);
+            self.supported.add(&member.protocols);
             if let Some(older) = member.awaiting_join.replace(shared.answers.park(context)) {
                 shared.answers.forget(older);
             }

@@ -2,28 +2,11 @@
 
 use bytes::Bytes;
 use milena_protocol::Str;
-use milena_protocol::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
+use milena_protocol::messages::JoinGroupRequest;
 
+use super::protocols::Protocol;
 use crate::core::groups::answers::Waiting;
 use crate::core::requests::Context;
-
-/// An assignor that a member supports, and what it tells to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::core::groups) struct Protocol {
-    pub(in crate::core::groups) name: Str,
-    pub(in crate::core::groups) metadata: Bytes,
-}
-
-impl Protocol {
-    /// The protocols of a request, which goes on living without them.
-    pub(in crate::core::groups) fn kept(protocols: &[JoinGroupRequestProtocol]) -> Vec<Protocol> {
-        let kept = |protocol: &JoinGroupRequestProtocol| Protocol {
-            name: protocol.name.detached(),
-            metadata: Bytes::copy_from_slice(&protocol.metadata),
-        };
-        protocols.iter().map(kept).collect()
-    }
-}
 
 /// A member.
 #[derive(Clone, Debug)]
@@ -68,10 +51,6 @@ impl Member {
         self.protocols = Protocol::kept(&request.protocols);
         self.rebalance_timeout_ms = rebalance_timeout_ms(context, request);
         self.session_timeout_ms = request.session_timeout_ms;
-    }
-
-    pub(in crate::core::groups) fn supports(&self, protocol: &str) -> bool {
-        self.protocols.iter().any(|supported| supported.name == protocol)
     }
 
     /// What it has sent for this assignor.

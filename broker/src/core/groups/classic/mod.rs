@@ -16,7 +16,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `mod.rs` | the group, its members, what they have in common |
-//! | `member.rs` | a member |
+//! | `member.rs`, `protocols.rs` | a member, and the protocols that it supports |
 //! | `join.rs` | JoinGroup |
 //! | `rebalance.rs` | from one generation to the next |
 //! | `sync.rs` | SyncGroup |
@@ -33,6 +33,7 @@ mod join;
 pub(super) mod member;
 mod migrate;
 mod offsets;
+pub(super) mod protocols;
 mod rebalance;
 mod stay;
 mod stored;
@@ -50,6 +51,7 @@ use milena_protocol::{ErrorCode, Str};
 
 pub(super) use self::join::{answer_join_now, refuse_join};
 use self::member::Member;
+use self::protocols::Supported;
 use self::rebalance::InitialDelay;
 use self::stored::Stored;
 pub(super) use self::sync::refuse_sync;
@@ -85,6 +87,7 @@ pub(super) struct ClassicGroup {
     protocol_name: Option<Str>,
     leader: Option<Str>,
     members: BTreeMap<Str, Member>,
+    supported: Supported,
     /// The ids of static members, by their `group.instance.id` (KIP-345).
     static_members: BTreeMap<Str, Str>,
     /// Those that were told to join with an id, and have not yet done so (KIP-394).
@@ -113,6 +116,7 @@ impl ClassicGroup {
             protocol_name: None,
             leader: None,
             members: BTreeMap::new(),
+            supported: Supported::default(),
             static_members: BTreeMap::new(),
             pending_members: BTreeSet::new(),
             pending_sync: BTreeSet::new(),
@@ -138,8 +142,8 @@ impl ClassicGroup {
         if self.state == State::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();
         }
-        let all_support = |name: &str| self.members.values().all(|member| member.supports(name));
-        self.protocol_type.as_deref() == Some(protocol_type) && protocols.iter().any(|p| all_support(&p.name))
+        self.protocol_type.as_deref() == Some(protocol_type)
+            && protocols.iter().any(|protocol| self.supported.by_all(&protocol.name))
     }
 
     /// That the member is one, under this `group.instance.id` if it has one.
@@ -164,12 +168,18 @@ impl ClassicGroup {
         }
         self.leader.get_or_insert_with(|| id.clone());
         self.pending_members.remove(&id);
-        self.members.insert(id, member);
+        self.supported.add(&member.protocols);
+        if let Some(old) = self.members.insert(id, member) {
+            self.supported.remove(&old.protocols);
+        }
     }
 
     /// Forgets a member, also one that was only told its id.
     fn remove(&mut self, member_id: &str) -> Option<Member> {
         let removed = self.members.remove(member_id);
+        if let Some(removed) = &removed {
+            self.supported.remove(&removed.protocols);
+        }
         if let Some(instance_id) = removed.as_ref().and_then(|member| member.instance_id.as_ref()) {
             self.static_members.remove(instance_id);
         }
@@ -197,18 +207,10 @@ impl ClassicGroup {
     /// The protocol that all members support and most prefer; the first by name where several are level (Kafka's order
     /// is that of a hash map).
     fn select_protocol(&self) -> Option<Str> {
-        let first = self.members.values().next()?;
-        let supported_by_all = |name: &str| self.members.values().all(|member| member.supports(name));
-        let candidates: BTreeSet<&Str> = first
-            .protocols
-            .iter()
-            .map(|protocol| &protocol.name)
-            .filter(|name| supported_by_all(name))
-            .collect();
         let mut votes: BTreeMap<&Str, usize> = BTreeMap::new();
         for member in self.members.values() {
             let mut names = member.protocols.iter().map(|protocol| &protocol.name);
-            if let Some(preferred) = names.find(|name| candidates.contains(name)) {
+            if let Some(preferred) = names.find(|name| self.supported.by_all(name)) {
                 *votes.entry(preferred).or_default() += 1;
             }
         }

@@ -19,7 +19,8 @@ use super::migrate::{Downgrade, assignment_blob, by_id};
 use crate::core::catalog::Catalog;
 use crate::core::groups::assignors::Partitions;
 use crate::core::groups::classic::CONSUMER;
-use crate::core::groups::classic::member::{Protocol, rebalance_timeout_ms};
+use crate::core::groups::classic::member::rebalance_timeout_ms;
+use crate::core::groups::classic::protocols::Protocol;
 use crate::core::groups::settings::MigrationPolicy;
 use crate::core::groups::shared::Shared;
 use crate::core::groups::timers::{Timer, millis};
@@ -110,9 +111,7 @@ impl ConsumerGroup {
 
     /// Whether somebody with these protocols may speak the classic one here: they have one in common with all who do.
     fn supports(&self, protocol_type: &str, protocols: &[Protocol]) -> bool {
-        let classic = || self.members.values().filter_map(|member| member.classic.as_ref());
-        let all_have = |name: &Str| classic().all(|side| side.protocols.iter().any(|has| has.name == *name));
-        protocol_type == CONSUMER && protocols.iter().any(|protocol| all_have(&protocol.name))
+        protocol_type == CONSUMER && protocols.iter().any(|protocol| self.supported.by_all(&protocol.name))
     }
 
     /// The member as it was, and the id of the static member whose place it takes.

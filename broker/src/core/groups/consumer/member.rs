@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use milena_protocol::{Str, Uuid};
 
-use crate::core::groups::classic::member::Protocol;
+use crate::core::groups::classic::protocols::Protocol;
 
 /// What a static member that is to come back leaves behind as its epoch.
 pub(super) const LEFT_FOR_NOW: i32 = -2;

@@ -50,6 +50,7 @@ use self::member::Member;
 use self::migrate::Downgrade;
 use self::topics::Subscriptions;
 use super::assignors::Partitions;
+use super::classic::protocols::Supported;
 use crate::core::catalog::Catalog;
 
 /// Why a request is refused.
@@ -71,6 +72,8 @@ pub(super) struct ConsumerGroup {
     id: Str,
     epoch: i32,
     members: BTreeMap<Str, Member>,
+    /// What those who speak the classic protocol support.
+    supported: Supported,
     /// The ids of static members, by their `group.instance.id`.
     static_members: BTreeMap<Str, Str>,
     subscriptions: Subscriptions,
@@ -93,6 +96,7 @@ impl ConsumerGroup {
             id,
             epoch: 1,
             members: BTreeMap::new(),
+            supported: Supported::default(),
             static_members: BTreeMap::new(),
             subscriptions: Subscriptions::default(),
             metadata: BTreeMap::new(),
@@ -118,8 +122,10 @@ impl ConsumerGroup {
         // What is subscribed to before and after must not be forgotten in between.
         self.subscriptions.add(&member);
         if let Some(old) = self.members.remove(&member.id) {
-            self.disown(&old);
-            self.subscriptions.remove(&old);
+            self.forget(&old);
+        }
+        if let Some(classic) = &member.classic {
+            self.supported.add(&classic.protocols);
         }
         for partition in member.partitions() {
             self.owners.insert(partition, member.id.clone());
@@ -133,8 +139,7 @@ impl ConsumerGroup {
     /// Takes a member out of the group, and gives back what it was to have.
     fn take(&mut self, id: &str) -> Option<(Member, Partitions)> {
         let member = self.members.remove(id)?;
-        self.disown(&member);
-        self.subscriptions.remove(&member);
+        self.forget(&member);
         if let Some(instance_id) = &member.instance_id
             && self.static_members.get(instance_id) == Some(&member.id)
         {
@@ -143,7 +148,11 @@ impl ConsumerGroup {
         Some((member, self.target.remove(id).unwrap_or_default()))
     }
 
-    fn disown(&mut self, member: &Member) {
+    fn forget(&mut self, member: &Member) {
+        self.subscriptions.remove(member);
+        if let Some(classic) = &member.classic {
+            self.supported.remove(&classic.protocols);
+        }
         for partition in member.partitions() {
             if self.owners.get(&partition) == Some(&member.id) {
                 self.owners.remove(&partition);

@@ -262,3 +262,30 @@ fn the_older_of_two_joins_of_a_member_is_never_answered() {
     assert!(bench.answer(older).is_none());
     assert!(bench.answer(newer).is_some());
 }
+
+#[test]
+fn a_member_with_very_many_protocols_holds_up_nobody() {
+    let began = std::time::Instant::now();
+    let mut bench = Bench::prompt();
+    let mut many = join("", RANGE);
+    for n in 0..20_000 {
+        let mut protocol = many.protocols[0].clone();
+        protocol.name = format!("protocol-{n}").into();
+        many.protocols.push(protocol);
+    }
+    many.protocols.remove(0); // and "range" comes last
+    many.protocols.push(join("", RANGE).protocols.remove(0));
+    let (id, asked) = enter(&mut bench, many.clone());
+    assert_eq!(bench.answer(asked).unwrap().protocol_name.as_deref(), Some("protocol-0"));
+    let (_, newcomer) = enter(&mut bench, join("", RANGE));
+    many.member_id = id.clone();
+    bench.now(many);
+    assert_eq!(bench.answer(newcomer).unwrap().protocol_name.as_deref(), Some("range"));
+    let mut disjoint = join("", &[("protocol-1", b"")]);
+    assert_eq!(bench.now(disjoint.clone()).error_code, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+    // Who joins anew with other protocols is counted with those.
+    disjoint.member_id = id;
+    assert_eq!(bench.now(disjoint).error_code, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+    // Compared with one another they would take minutes.
+    assert!(began.elapsed() < std::time::Duration::from_secs(8), "{:?}", began.elapsed());
+}
