@@ -38,6 +38,7 @@
 //! - Produce with null records is answered (INVALID_RECORD), and so is an unknown version of ApiVersions whatever its header looks
 //!   like. Kafka never answers the one, and closes the connection when it cannot read the other.
 //! - All topics together have 100,000 partitions at most: more are refused (POLICY_VIOLATION), and not created by themselves.
+//!   Groups and transactional ids have [bounds](Settings) too.
 //! - The `uniform` assignor takes topics in the order of their ids, where Kafka has no order.
 
 pub mod core;

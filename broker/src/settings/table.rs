@@ -82,7 +82,8 @@ const BROKER_ONLY: &[Property] = &[
     only("log.retention.check.interval.ms", Kind::Long(1), "1000"),
     only("max.connections", Kind::Int(0, i32::MAX), "2147483647"),
     only("max.incremental.fetch.session.cache.slots", Kind::Int(0, i32::MAX), "1000"),
-    // Kafka has no bound for them.
+    // Kafka has no bounds for them.
+    only("milena.max.groups", Kind::Int(1, i32::MAX), "10000"),
     only("milena.max.transactional.ids", Kind::Int(1, i32::MAX), "10000"),
     only("num.partitions", Kind::Int(1, i32::MAX), "1"),
     only("offset.metadata.max.bytes", ANY_INT, "4096"),

@@ -100,6 +100,7 @@ impl Groups {
     /// Nothing is left of the group.
     pub(super) fn forget_group(&mut self, id: &Str) {
         self.groups.remove(id);
+        self.used.remove(id);
         self.offsets.forget_group(id);
         self.shared.timers.stop_all(id);
     }

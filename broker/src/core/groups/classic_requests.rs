@@ -20,7 +20,7 @@ const SAYS_PROTOCOL: i16 = 5;
 impl Groups {
     /// Answers JoinGroup, once the group is ready to begin a generation.
     pub fn join_group(&mut self, context: &Context<'_>, request: JoinGroupRequest, catalog: &Catalog) {
-        let has_room = self.has_room_for(&request.group_id);
+        self.note_use(&request.group_id, context.now);
         let settings = &self.shared.settings;
         let sessions = settings.group_min_session_timeout_ms..=settings.group_max_session_timeout_ms;
         let refusal = if request.group_id.is_empty() {
@@ -38,10 +38,10 @@ impl Groups {
                     return self.settle_kind(&request.group_id, catalog, context.now);
                 }
                 _ if !request.member_id.is_empty() => Some(ErrorCode::UNKNOWN_MEMBER_ID),
-                _ if !has_room => Some(ErrorCode::COORDINATOR_NOT_AVAILABLE),
                 _ => None,
             }
         };
+        let refusal = refusal.or_else(|| self.make_room(&request.group_id).err());
         if let Some(error) = refusal {
             return classic::refuse_join(context, &mut self.shared, &request.member_id, error);
         }
@@ -75,6 +75,7 @@ impl Groups {
 
     /// Answers Heartbeat.
     pub fn heartbeat(&mut self, context: &Context<'_>, request: HeartbeatRequest) {
+        self.note_use(&request.group_id, context.now);
         let outcome = if request.group_id.is_empty() {
             Err(ErrorCode::INVALID_GROUP_ID)
         } else {
@@ -93,6 +94,7 @@ impl Groups {
 
     /// Answers LeaveGroup.
     pub fn leave_group(&mut self, context: &Context<'_>, request: LeaveGroupRequest, catalog: &Catalog) {
+        self.note_use(&request.group_id, context.now);
         let mut response = LeaveGroupResponse::default();
         if request.group_id.is_empty() {
             response.error_code = ErrorCode::INVALID_GROUP_ID;

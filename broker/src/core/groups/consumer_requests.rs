@@ -46,7 +46,7 @@ impl Groups {
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
         let id = &request.group_id;
         let joins = request.member_epoch == 0;
-        let has_room = self.has_room_for(id);
+        self.note_use(id, context.now);
         let shared = &mut self.shared;
         match self.groups.get_mut(id) {
             Some(Group::Consumer(group)) if request.member_epoch < 0 => group.leave(request, shared, catalog),
@@ -63,16 +63,14 @@ impl Groups {
                 self.put_group(id, Group::Consumer(group), context.now);
                 Ok(response)
             }
-            None if !has_room => {
-                Err(Refusal::new(ErrorCode::COORDINATOR_NOT_AVAILABLE, "there are too many groups"))
-            }
             None if !joins => {
                 Err(Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, format!("there is no consumer group {id}")))
             }
             // An empty group changes sides; its offsets stay.
             Some(Group::Classic(_)) | None => {
+                self.make_room(id).map_err(|error| Refusal::new(error, "there are too many groups"))?;
                 let mut group = ConsumerGroup::new(id.detached());
-                let response = group.heartbeat(context, request, shared, catalog)?;
+                let response = group.heartbeat(context, request, &mut self.shared, catalog)?;
                 self.put_group(id, Group::Consumer(group), context.now);
                 Ok(response)
             }

@@ -13,6 +13,7 @@
 //! | `consumer_requests.rs`, `consumer/`, `assignors/` | groups whose coordinator assigns (KIP-848) |
 //! | `offsets/` | how far they have come |
 //! | `admin.rs` | ListGroups, DescribeGroups, DeleteGroups |
+//! | `room.rs` | how many groups there may be |
 //! | `moves.rs`, `views.rs` | what happens to groups from outside, and what is seen there |
 //! | `shared.rs`, `timers.rs`, `answers.rs` | what all groups have in common |
 
@@ -26,6 +27,7 @@ mod consumer_requests;
 mod group;
 mod moves;
 mod offsets;
+mod room;
 mod settings;
 mod shared;
 #[cfg(test)]
@@ -50,6 +52,8 @@ use super::requests::Ticket;
 #[derive(Debug)]
 pub struct Groups {
     groups: BTreeMap<Str, Group>,
+    /// When each group was last used.
+    used: BTreeMap<Str, Instant>,
     offsets: Offsets,
     /// When it is looked next whether offsets have outlived their retention; `None` while there are no groups.
     next_expiry: Option<Instant>,
@@ -61,6 +65,7 @@ impl Groups {
     pub fn new(settings: GroupSettings, seed: u64) -> Self {
         Groups {
             groups: BTreeMap::new(),
+            used: BTreeMap::new(),
             offsets: Offsets::default(),
             next_expiry: None,
             shared: Shared::new(settings, seed),
@@ -104,11 +109,6 @@ impl Groups {
         Duration::from_millis(interval_ms.unsigned_abs())
     }
 
-    /// Whether there is such a group, or room for one more.
-    fn has_room_for(&self, id: &str) -> bool {
-        self.groups.contains_key(id) || self.groups.len() < self.shared.settings.max_groups
-    }
-
     /// Makes an empty classic group where there is none, or a consumer group without members.
     fn make_classic_group(&mut self, id: &Str, now: Instant) {
         match self.groups.get(id) {
@@ -130,6 +130,7 @@ impl Groups {
     /// Puts a group in the place of the one of this name; what has been committed stays.
     fn put_group(&mut self, id: &Str, group: Group, now: Instant) {
         self.groups.insert(id.detached(), group);
+        self.used.insert(id.detached(), now);
         self.next_expiry = self.next_expiry.or_else(|| Some(now + self.expiry_interval()));
     }
 }

@@ -48,7 +48,6 @@ mod tests {
     use milena_protocol::messages::DescribeGroupsRequest;
 
     use super::*;
-    use crate::core::groups::settings::GroupSettings;
     use crate::core::groups::test_support::*;
 
     const RANGE: &[(&str, &[u8])] = &[("range", b"")];
@@ -114,22 +113,6 @@ mod tests {
         assert_eq!(state(&mut bench), "Empty");
         let (_, next) = stable_group(&mut bench, "g", b"");
         assert_eq!(next, generation + 2);
-    }
-
-    #[test]
-    fn there_is_an_end_to_the_number_of_groups() {
-        let settings =
-            GroupSettings { max_groups: 1, group_initial_rebalance_delay_ms: 0, ..GroupSettings::default() };
-        let mut bench = Bench::with(settings);
-        stable_group(&mut bench, "g", b"");
-        let mut request = join("", RANGE);
-        request.group_id = "h".into();
-        assert_eq!(bench.now(request).error_code, ErrorCode::COORDINATOR_NOT_AVAILABLE);
-        assert_eq!(
-            bench.now(join("", RANGE)).error_code,
-            ErrorCode::MEMBER_ID_REQUIRED,
-            "the first one has room"
-        );
     }
 
     #[test]

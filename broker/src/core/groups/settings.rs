@@ -33,7 +33,9 @@ impl MigrationPolicy {
 /// The settings of the group coordinator, with Kafka's defaults; times are in the unit that the name ends in.
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
-    /// How many groups there may be at once. Kafka has no such limit; here COORDINATOR_NOT_AVAILABLE meets the next one.
+    /// `milena.max.groups`: how many groups there may be at once. Where there are more, one without members goes, first
+    /// those without offsets, then the one that nobody has used for longest; when all have members,
+    /// COORDINATOR_NOT_AVAILABLE meets the next one. Kafka has no such limit.
     pub max_groups: usize,
     /// `group.initial.rebalance.delay.ms`: for how long an empty classic group waits for more members to join.
     pub group_initial_rebalance_delay_ms: i32,
@@ -66,7 +68,7 @@ pub struct GroupSettings {
 impl From<&Settings> for GroupSettings {
     fn from(settings: &Settings) -> Self {
         GroupSettings {
-            max_groups: GroupSettings::default().max_groups,
+            max_groups: settings.int("milena.max.groups") as usize,
             group_initial_rebalance_delay_ms: settings.int("group.initial.rebalance.delay.ms"),
             group_max_size: settings.int("group.max.size"),
             group_min_session_timeout_ms: settings.int("group.min.session.timeout.ms"),

@@ -218,11 +218,10 @@ impl Groups {
                     ErrorCode::ILLEGAL_GENERATION
                 });
             }
-            if !self.has_room_for(group_id) {
-                return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
-            }
+            self.make_room(group_id)?;
             self.make_classic_group(group_id, context.now);
         }
+        self.note_use(group_id, context.now);
         let Some(group) = self.groups.get_mut(group_id) else { return Err(ErrorCode::UNKNOWN_SERVER_ERROR) };
         let partitions: Vec<(Uuid, i32)> =
             wishes.iter().map(|wish| (wish.topic_id, wish.partition.1)).collect();

@@ -104,6 +104,12 @@ impl Offsets {
         offsets.map(|((topic, partition), offset)| (topic, *partition, offset.committed_offset))
     }
 
+    /// Whether a group has offsets, and whether any of them wait for the end of a transaction.
+    pub(super) fn has(&self, group_id: &str) -> (bool, bool) {
+        let offsets = self.groups.get(group_id);
+        offsets.map_or((false, false), |offsets| (!offsets.is_empty(), !offsets.pending.is_empty()))
+    }
+
     /// Forgets everything about a group.
     pub(super) fn forget_group(&mut self, group_id: &str) {
         self.groups.remove(group_id);
