@@ -77,8 +77,13 @@ fn alter(cluster: &mut Cluster, resource: &AlterConfigsResource, only_check: boo
         apply(cluster, &mut overrides, config)?;
     }
     let settings = TopicSettings::new(&cluster.settings, &overrides).map_err(configs::invalid)?;
-    if let Some((state, _)) = id.filter(|_| !only_check).and_then(|id| cluster.topic_state_mut(id)) {
+    if let Some(topic) = id.filter(|_| !only_check)
+        && let Some((state, _)) = cluster.topic_state_mut(topic)
+    {
         (state.overrides, state.settings, state.full_at) = (overrides, settings, None);
+        // What was to stay for ever may have to go now.
+        let partitions = state.logs.len();
+        cluster.topic_changed(topic, partitions);
     }
     Ok(())
 }

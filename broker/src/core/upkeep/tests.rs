@@ -1,6 +1,9 @@
 //! Retention, compaction and bounds, in a cluster.
 
-use milena_protocol::messages::{FetchResponse, ProduceResponse};
+use milena_protocol::messages::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
+use milena_protocol::messages::{
+    FetchResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ProduceResponse,
+};
 
 use super::*;
 use crate::core::io::ConnectionId;
@@ -10,6 +13,17 @@ fn write(sim: &mut Sim, connection: ConnectionId, partition: i32, value: &str) -
     let request = produce_request("t", partition, batch(&[value]), -1);
     let response: ProduceResponse = sim.ask(connection, 9, request);
     response.responses[0].partition_responses[0].error_code
+}
+
+fn alter(sim: &mut Sim, connection: ConnectionId, name: &str, value: &str) {
+    let mut config = AlterableConfig::default();
+    (config.name, config.value) = (name.into(), Some(value.into()));
+    let mut resource = AlterConfigsResource::default();
+    (resource.resource_type, resource.resource_name, resource.configs) = (2, "t".into(), vec![config]);
+    let mut request = IncrementalAlterConfigsRequest::default();
+    request.resources = vec![resource];
+    let response: IncrementalAlterConfigsResponse = sim.ask(connection, 1, request);
+    assert_eq!(response.responses[0].error_code, ErrorCode::NONE);
 }
 
 fn start_offset(sim: &mut Sim, partition: i32) -> i64 {
@@ -44,6 +58,26 @@ fn old_records_go_and_who_waits_for_them_is_told() {
     assert_eq!(start_offset(&mut sim, 0), 1);
     let response: FetchResponse = sim.ask(connection, 12, fetch_request("t", 0, 0));
     assert_eq!(response.responses[0].partitions[0].error_code, ErrorCode::OFFSET_OUT_OF_RANGE);
+}
+
+#[test]
+fn settings_that_are_altered_count_though_nobody_writes_any_more() {
+    let mut sim = Sim::new(&[]);
+    sim.topic("t", 1, &[("internal.segment.bytes", "200")]);
+    let connection = sim.connect(1);
+    for _ in 0..20 {
+        assert_eq!(write(&mut sim, connection, 0, "x"), ErrorCode::NONE);
+    }
+    sim.pass(5_000);
+    alter(&mut sim, connection, "cleanup.policy", "compact");
+    sim.pass(5_000);
+    let log = sim.core.cluster.log("t", 0).unwrap();
+    assert!(log.stored().count() < 6, "{}", log.stored().count());
+    assert_eq!(log.start_offset(), 0);
+    alter(&mut sim, connection, "cleanup.policy", "delete");
+    alter(&mut sim, connection, "retention.ms", "1000");
+    sim.pass(5_000);
+    assert_eq!(start_offset(&mut sim, 0), 20);
 }
 
 #[test]
