@@ -28,6 +28,12 @@ pub enum Event {
         /// The request.
         request: Box<Request>,
     },
+    /// The time of day has changed otherwise than by time passing: the clock was set, or the machine has slept. As long as
+    /// the broker's time is frozen it stands still all the same.
+    ClockStepped {
+        /// How many milliseconds later it is all at once.
+        by_ms: i64,
+    },
     /// A connection has ended, by whomever.
     Lost {
         /// Which.

@@ -68,7 +68,7 @@ use throttling::throttle_time_ms;
 use transactions::Transactions;
 use upkeep::Upkeep;
 use versions::Versions;
-use wall_clock::WallClock;
+pub(crate) use wall_clock::WallClock;
 
 /// A cluster of brokers.
 #[derive(Debug)]
@@ -165,6 +165,11 @@ impl Core {
                 true => self.take_up(connection, now),
                 false => self.close(connection),
             },
+            Event::ClockStepped { by_ms } if !self.time.is_frozen() => {
+                self.clock.step(by_ms);
+                self.upkeep.wake(now);
+            }
+            Event::ClockStepped { .. } => {}
             Event::Lost { connection } => self.lost(connection),
         }
         self.settle(now);

@@ -76,12 +76,17 @@ impl Upkeep {
         [self.retention.next, compaction, self.producers.next].into_iter().flatten().min()
     }
 
+    /// Looks at everything at the next moment.
+    pub fn wake(&mut self, now: Instant) {
+        self.retention.wake(now);
+        self.producers.wake(now);
+        self.compaction.iter_mut().for_each(|job| job.wake(now));
+    }
+
     /// Does what is due.
     pub fn advance(&mut self, cluster: &mut Cluster, now: Instant, wall_ms: i64) {
         if cluster.has_changed() {
-            self.retention.wake(now);
-            self.producers.wake(now);
-            self.compaction.iter_mut().for_each(|job| job.wake(now));
+            self.wake(now);
         }
         let moment = |due_ms: Option<i64>| {
             let wait = u64::try_from(due_ms?.saturating_sub(wall_ms)).unwrap_or(0);

@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use super::cluster_loop::{self, Setup};
 use super::{Broker, Control, listeners};
-use crate::core::Core;
 use crate::core::catalog::BrokerNode;
+use crate::core::{Core, WallClock};
 use crate::settings::{SettingError, Settings};
 
 /// How many brokers a cluster can have.
@@ -190,6 +190,7 @@ impl Builder {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = self.seed.unwrap_or(since_1970.as_nanos() as u64);
         let (now, wall_ms) = (Instant::now(), since_1970.as_millis() as i64);
+        let clock = WallClock::new(now, wall_ms);
         let limits = cluster_loop::limits(&self.settings);
         let mut core = Core::new(self.settings, &self.cluster_id, nodes, seed, now, wall_ms);
         for topic in &self.topics {
@@ -197,7 +198,7 @@ impl Builder {
         }
         let (alive, dropped) = oneshot::channel();
         let (control, orders) = Control::new();
-        let setup = Setup { core, bound, limits, orders, dropped };
+        let setup = Setup { core, clock, bound, limits, orders, dropped };
         let thread = std::thread::Builder::new().name(super::control::THREAD.to_owned());
         thread.spawn(move || cluster_loop::run(setup)).map_err(|e| StartError::Thread(e.into()))?;
         Ok(Broker { addresses, advertised, control, _alive: alive })

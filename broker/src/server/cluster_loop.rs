@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use milena_protocol::Limits;
 use tokio::sync::{mpsc, oneshot};
@@ -11,8 +11,8 @@ use super::Order;
 use super::connection::{self, Connection, Reply};
 use super::input::Input;
 use super::listeners::Listeners;
-use crate::core::Core;
 use crate::core::io::{Action, ConnectionId, Event};
+use crate::core::{Core, WallClock};
 use crate::settings::Settings;
 
 /// How much may be on its way to the loop.
@@ -21,6 +21,8 @@ const INPUTS: usize = 1024;
 /// What the loop is given.
 pub(super) struct Setup {
     pub core: Core,
+    /// The time of day as the core has been told.
+    pub clock: WallClock,
     pub bound: Vec<(i32, StdListener, SocketAddr)>,
     pub limits: (Limits, Option<Duration>),
     /// What tests ask for.
@@ -47,7 +49,7 @@ pub(super) fn run(setup: Setup) {
 }
 
 async fn serve(setup: Setup) {
-    let Setup { core, bound, limits, mut orders, mut dropped } = setup;
+    let Setup { core, clock, bound, limits, mut orders, mut dropped } = setup;
     let (inputs, mut incoming) = mpsc::channel(INPUTS);
     let listeners = match Listeners::new(bound, inputs.clone()) {
         Ok(listeners) => listeners,
@@ -56,20 +58,28 @@ async fn serve(setup: Setup) {
             return;
         }
     };
-    let mut cluster =
-        ClusterLoop { core, limits, listeners, inputs, connections: BTreeMap::new(), next_connection: 0 };
+    let mut cluster = ClusterLoop {
+        core,
+        clock,
+        limits,
+        listeners,
+        inputs,
+        connections: BTreeMap::new(),
+        next_connection: 0,
+    };
     loop {
         let deadline = cluster.act().await;
         tokio::select! {
             // Only the loop's own sender could make this None.
             Some(input) = incoming.recv() => cluster.take(input),
             Some(order) = orders.recv() => {
-                let told = order(&mut cluster.core, Instant::now());
+                let now = cluster.now();
+                let told = order(&mut cluster.core, now);
                 // Ports are closed and connections cut before anybody is told that they are.
                 cluster.act().await;
                 told();
             }
-            () = until(deadline) => {}
+            () = until(deadline) => { cluster.now(); }
             _ = &mut dropped => return,
         }
     }
@@ -84,6 +94,7 @@ async fn until(deadline: Option<Instant>) {
 
 struct ClusterLoop {
     core: Core,
+    clock: WallClock,
     limits: (Limits, Option<Duration>),
     listeners: Listeners,
     inputs: mpsc::Sender<Input>,
@@ -110,6 +121,17 @@ impl ClusterLoop {
         }
     }
 
+    /// What time it is. The time of day is compared with the real one each time: while a machine sleeps, and when its clock
+    /// is set, that goes another way than the monotonic one.
+    fn now(&mut self) -> Instant {
+        let now = Instant::now();
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(by_ms) = self.clock.follow(now, since_1970.as_millis() as i64) {
+            self.core.handle(Event::ClockStepped { by_ms }, now);
+        }
+        now
+    }
+
     fn reply(&mut self, connection: ConnectionId, reply: Reply) {
         let sent = self.connections.get(&connection).map(|replies| replies.try_send(reply));
         // One request is under way at a time, and so one reply.
@@ -119,7 +141,7 @@ impl ClusterLoop {
     }
 
     fn take(&mut self, input: Input) {
-        let now = Instant::now();
+        let now = self.now();
         match input {
             Input::Accepted { node_id, stream, peer } => {
                 let id = ConnectionId(self.next_connection);

@@ -33,6 +33,11 @@ impl Time {
         }
     }
 
+    /// Whether time stands still.
+    pub fn is_frozen(&self) -> bool {
+        self.is_frozen
+    }
+
     /// Time stands still.
     pub fn freeze(&mut self, now: Instant) {
         *self = Time { outside: now, inside: self.inside(now), is_frozen: true };
