@@ -1,5 +1,6 @@
 //! Types of settings, and which values are good.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What a setting can be. The numbers of the types are those of `DescribeConfigs`.
@@ -17,6 +18,8 @@ pub(crate) enum Kind {
     Text(&'static [&'static str]),
     /// Some of these, with commas between; any texts where none is given.
     List(&'static [&'static str]),
+    /// At least one of these, each once, with commas between.
+    Choice(&'static [&'static str]),
 }
 
 impl Kind {
@@ -30,6 +33,11 @@ impl Kind {
             Kind::Double(least, most) => value.parse().is_ok_and(|value| (least..=most).contains(&value)),
             Kind::Text(allowed) => allowed.is_empty() || allowed.contains(&value),
             Kind::List(allowed) => allowed.is_empty() || list(value).all(|value| allowed.contains(&value)),
+            Kind::Choice(allowed) => {
+                let mut seen = BTreeSet::new();
+                let mut parts = value.split(',').map(str::trim);
+                parts.all(|part| allowed.contains(&part) && seen.insert(part))
+            }
         };
         if good { Ok(()) } else { Err(self) }
     }
@@ -42,7 +50,7 @@ impl Kind {
             Kind::Int(..) => 3,
             Kind::Long(_) => 5,
             Kind::Double(..) => 6,
-            Kind::List(_) => 7,
+            Kind::List(_) | Kind::Choice(_) => 7,
         }
     }
 }
@@ -56,6 +64,7 @@ impl fmt::Display for Kind {
             Kind::Double(least, most) => write!(f, "a number from {least} to {most}"),
             Kind::Text(allowed) => write!(f, "one of {}", allowed.join(", ")),
             Kind::List(allowed) => write!(f, "a list of {}", allowed.join(", ")),
+            Kind::Choice(allowed) => write!(f, "a list of {}, each once", allowed.join(", ")),
         }
     }
 }

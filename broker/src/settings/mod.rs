@@ -13,7 +13,7 @@ mod topic;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub(crate) use kind::Kind;
+pub(crate) use kind::{Kind, list};
 pub(crate) use table::Property;
 pub(crate) use topic::{Overrides, TopicSettings, value as topic_value};
 
@@ -188,6 +188,9 @@ mod tests {
             error.to_string(),
             "log.cleanup.policy cannot be \"compacted\": it is a list of compact, delete"
         );
+        for list in ["", "uniform,", "range,range", "sticky"] {
+            assert!(settings.set("group.consumer.assignors", list).is_err(), "{list:?}");
+        }
         assert_eq!(settings, Settings::default());
     }
 

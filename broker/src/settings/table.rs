@@ -59,7 +59,7 @@ const BROKER_ONLY: &[Property] = &[
     only("delete.topic.enable", Kind::Bool, "true"),
     only("fetch.max.bytes", Kind::Int(1024, i32::MAX), "57671680"),
     only("group.consumer.assignment.interval.ms", Kind::Int(0, i32::MAX), "1000"),
-    only("group.consumer.assignors", Kind::List(&["uniform", "range"]), "uniform,range"),
+    only("group.consumer.assignors", Kind::Choice(&["uniform", "range"]), "uniform,range"),
     only("group.consumer.heartbeat.interval.ms", Kind::Int(1, i32::MAX), "5000"),
     only("group.consumer.max.heartbeat.interval.ms", Kind::Int(1, i32::MAX), "15000"),
     only("group.consumer.max.session.timeout.ms", Kind::Int(1, i32::MAX), "60000"),

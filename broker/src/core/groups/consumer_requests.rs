@@ -23,8 +23,12 @@ impl Groups {
         catalog: &Catalog,
     ) {
         self.see(catalog);
-        let outcome = consumer::check_request(context.version, &request)
-            .and_then(|()| self.consumer_heartbeat(context, &request, catalog));
+        let outcome = consumer::check_request(
+            context.version,
+            &request,
+            &self.shared.settings.group_consumer_assignors,
+        )
+        .and_then(|()| self.consumer_heartbeat(context, &request, catalog));
         let response = outcome.unwrap_or_else(|refusal| {
             let mut response = ConsumerGroupHeartbeatResponse::default();
             response.error_code = refusal.error;
@@ -92,7 +96,7 @@ impl Groups {
         let described = |id: &Str| match self.groups.get(id) {
             _ if id.is_empty() => refused(id, ErrorCode::INVALID_GROUP_ID, None),
             Some(Group::Consumer(group)) => {
-                let mut described = group.describe(catalog);
+                let mut described = group.describe(&self.shared.settings, catalog);
                 if request.include_authorized_operations {
                     described.authorized_operations = ALL_OPERATIONS;
                 }

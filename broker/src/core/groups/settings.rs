@@ -1,6 +1,8 @@
 //! What a user can set about groups, by Kafka's own names.
 
-use crate::settings::Settings;
+use milena_protocol::Str;
+
+use crate::settings::{Settings, list};
 
 /// More members than this a group never has, nor as many who were only told their id: a client that misbehaves gets an
 /// error, and memory has an end.
@@ -45,6 +47,9 @@ pub struct GroupSettings {
     pub group_min_session_timeout_ms: i32,
     /// `group.max.session.timeout.ms`: a longer session is refused with INVALID_SESSION_TIMEOUT.
     pub group_max_session_timeout_ms: i32,
+    /// `group.consumer.assignors`: those that the coordinator has, of `uniform` and `range`. The first one assigns where
+    /// members ask for none.
+    pub group_consumer_assignors: Vec<Str>,
     /// `group.consumer.heartbeat.interval.ms`: how often members of consumer groups are told to send heartbeats.
     pub group_consumer_heartbeat_interval_ms: i32,
     /// `group.consumer.session.timeout.ms`: how long nothing may be heard of a member of a consumer group.
@@ -73,6 +78,9 @@ impl From<&Settings> for GroupSettings {
             group_max_size: settings.int("group.max.size"),
             group_min_session_timeout_ms: settings.int("group.min.session.timeout.ms"),
             group_max_session_timeout_ms: settings.int("group.max.session.timeout.ms"),
+            group_consumer_assignors: list(settings.text("group.consumer.assignors"))
+                .map(Str::from)
+                .collect(),
             group_consumer_heartbeat_interval_ms: settings.int("group.consumer.heartbeat.interval.ms"),
             group_consumer_session_timeout_ms: settings.int("group.consumer.session.timeout.ms"),
             group_consumer_max_size: settings.int("group.consumer.max.size"),
@@ -100,6 +108,7 @@ impl Default for GroupSettings {
             group_max_size: i32::MAX,
             group_min_session_timeout_ms: 6_000,
             group_max_session_timeout_ms: 1_800_000,
+            group_consumer_assignors: vec![Str::from_static("uniform"), Str::from_static("range")],
             group_consumer_heartbeat_interval_ms: 5_000,
             group_consumer_session_timeout_ms: 45_000,
             group_consumer_max_size: i32::MAX,

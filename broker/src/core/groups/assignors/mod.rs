@@ -33,9 +33,6 @@ pub(super) struct MemberSpec {
     pub(super) target: Partitions,
 }
 
-/// The assignors, the preferred one first (`group.consumer.assignors`).
-pub(super) const NAMES: [&str; 2] = ["uniform", "range"];
-
 /// What each member is to have from now on; `None` where there is no such assignor.
 pub(super) fn assign(assignor: &str, group: &GroupSpec) -> Option<BTreeMap<Str, Partitions>> {
     match assignor {

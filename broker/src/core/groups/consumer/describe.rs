@@ -10,6 +10,7 @@ use milena_protocol::{Str, Uuid};
 use super::ConsumerGroup;
 use super::member::Member;
 use crate::core::catalog::Catalog;
+use crate::core::groups::settings::GroupSettings;
 
 // Which protocol a member speaks (KIP-1099).
 const CLASSIC: i8 = 0;
@@ -28,13 +29,17 @@ impl ConsumerGroup {
         })
     }
 
-    pub(in crate::core::groups) fn describe(&self, catalog: &Catalog) -> DescribedGroup {
+    pub(in crate::core::groups) fn describe(
+        &self,
+        settings: &GroupSettings,
+        catalog: &Catalog,
+    ) -> DescribedGroup {
         let mut described = DescribedGroup::default();
         described.group_id = self.id.clone();
         described.group_state = self.state_name();
         described.group_epoch = self.epoch;
         described.assignment_epoch = self.target_epoch;
-        described.assignor_name = self.assignor();
+        described.assignor_name = self.assignor(settings);
         described.members =
             self.members.values().map(|member| self.describe_member(member, catalog)).collect();
         described

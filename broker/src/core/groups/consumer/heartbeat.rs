@@ -29,6 +29,7 @@ pub(super) const LEAVE: i32 = -1;
 pub(in crate::core::groups) fn check_request(
     version: i16,
     request: &ConsumerGroupHeartbeatRequest,
+    assignors: &[Str],
 ) -> Result<(), Refusal> {
     let invalid = |message: &str| Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
     let is_empty = |text: &Option<Str>| text.as_ref().is_some_and(|text| text.trim().is_empty());
@@ -62,9 +63,9 @@ pub(in crate::core::groups) fn check_request(
         return invalid("there is no such member epoch");
     }
     match &request.server_assignor {
-        Some(name) if !assignors::NAMES.contains(&&name[..]) => Err(Refusal::new(
+        Some(name) if !assignors.contains(name) => Err(Refusal::new(
             ErrorCode::UNSUPPORTED_ASSIGNOR,
-            format!("there is no assignor {name}, but {}", assignors::NAMES.join(", ")),
+            format!("there is no assignor {name}, but {}", assignors.join(", ")),
         )),
         _ => Ok(()),
     }

@@ -31,21 +31,21 @@ impl ConsumerGroup {
             let instance_id = member.instance_id.clone();
             group.members.insert(id.clone(), MemberSpec { instance_id, topics, target });
         }
-        if let Some(target) = assignors::assign(&self.assignor(), &group) {
+        if let Some(target) = assignors::assign(&self.assignor(settings), &group) {
             self.target = target;
             self.target_epoch = self.epoch;
             self.target_since = Some(now);
         }
     }
 
-    /// The assignor that most members prefer; where none does, the first one.
-    pub(super) fn assignor(&self) -> Str {
+    /// The assignor that most members prefer; where none does, the first of `group.consumer.assignors`.
+    pub(super) fn assignor(&self, settings: &GroupSettings) -> Str {
         let mut votes: BTreeMap<&Str, usize> = BTreeMap::new();
         for assignor in self.members.values().filter_map(|member| member.server_assignor.as_ref()) {
             *votes.entry(assignor).or_default() += 1;
         }
         let most = votes.values().max();
         let chosen = votes.iter().find(|(_, count)| Some(*count) == most).map(|(name, _)| (*name).clone());
-        chosen.unwrap_or(Str::from_static(assignors::NAMES[0]))
+        chosen.or_else(|| settings.group_consumer_assignors.first().cloned()).unwrap_or_default()
     }
 }

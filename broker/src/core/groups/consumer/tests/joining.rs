@@ -160,3 +160,21 @@ fn an_empty_classic_group_becomes_a_consumer_group_and_back() {
     assert_eq!(described.error_message.as_deref(), Some("Group g is not a consumer group."));
     assert_eq!(consumer.beat(&mut bench).error_code, ErrorCode::GROUP_ID_NOT_FOUND);
 }
+
+#[test]
+fn the_first_of_the_assignors_that_there_are_is_the_default_and_others_there_are_not() {
+    let settings =
+        GroupSettings { group_consumer_assignors: vec!["range".into()], ..GroupSettings::default() };
+    let mut bench = Bench::with(settings);
+    bench.topic("t", 1);
+    bench.topic("u", 1);
+    let (mut first, mut second) = (Consumer::new("a"), Consumer::new("b"));
+    first.join(&mut bench, &["t", "u"]);
+    second.join(&mut bench, &["t", "u"]);
+    settle(&mut bench, &mut [&mut first, &mut second], 3);
+    assert_eq!(describe(&mut bench).assignor_name, "range");
+    assert_eq!((first.count(), second.count()), (2, 0), "each topic begins with the first member");
+    let mut request = join_request("c", &["t"]);
+    request.server_assignor = Some("uniform".into());
+    assert_eq!(bench.now(request).error_code, ErrorCode::UNSUPPORTED_ASSIGNOR);
+}
