@@ -68,6 +68,23 @@ fn apis_and_versions_that_there_are_not_are_cut_off() {
 }
 
 #[test]
+fn a_name_that_no_answer_could_hold_is_cut_off() {
+    let broker = Broker::start_blocking().unwrap();
+    // JoinGroup v6, whose group id has 40,000 bytes: 0xc1 0xb8 0x02 is one more.
+    let header = [0, 11, 0, 6, 0, 0, 0, 7, 0xff, 0xff, 0, 0xc1, 0xb8, 0x02];
+    // A session of ten seconds, a rebalance of ten, no member id, no instance id, "consumer", and the protocol "range".
+    let rest = b"\0\0\x27\x10\0\0\x27\x10\x01\0\x09consumer\x02\x06range\x01\0\0";
+    let join = [&header[..], &[b'g'; 40_000], rest].concat();
+    is_cut_off(&broker, &[&(join.len() as u32).to_be_bytes()[..], &join].concat());
+    // ListGroups v0: there is no such group.
+    let mut stream = connect(&broker);
+    stream.write_all(&[0, 0, 0, 10, 0, 16, 0, 0, 0, 0, 0, 7, 0xff, 0xff]).unwrap();
+    let mut answer = [0; 14];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, [0, 0, 0, 10, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_request_that_is_too_large_is_cut_off_before_it_is_read() {
     let broker = Broker::builder().setting("socket.request.max.bytes", 1000).start_blocking().unwrap();
     is_cut_off(&broker, &[0, 0, 3, 233]);

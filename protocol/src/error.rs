@@ -44,6 +44,8 @@ pub enum DecodeErrorKind {
     UnexpectedNull,
     /// A string is not UTF-8.
     InvalidUtf8,
+    /// A string of more bytes than Kafka lets one have, 32,767: this many. Nor could it be written.
+    StringTooLong(usize),
     /// A variable-length number has more than 32 bits.
     VarintTooLong,
     /// Bytes are left after the end of the message or tagged field: this many.
@@ -89,6 +91,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::NegativeLength(length) => write!(f, "length {length}"),
             Self::UnexpectedNull => f.write_str("null where none is allowed"),
             Self::InvalidUtf8 => f.write_str("string that is not UTF-8"),
+            Self::StringTooLong(length) => write!(f, "string of {length} bytes"),
             Self::VarintTooLong => f.write_str("varint of more than 32 bits"),
             Self::TrailingBytes(count) => write!(f, "{count} bytes too many"),
             Self::UnsupportedVersion { oldest, newest } => {

@@ -230,6 +230,21 @@ fn a_value_too_long_for_the_wire_is_an_error_and_leaves_no_bytes() {
 }
 
 #[test]
+fn a_compact_string_is_no_longer_than_another_one() {
+    // ListGroups v4, whose states_filter holds one string.
+    let frame = |length: u16| {
+        let varint = [0, 7, 14].map(|shift| ((length + 1) >> shift) as u8);
+        let length_bytes = [varint[0] | 0x80, varint[1] | 0x80, varint[2]];
+        let text = vec![b'x'; usize::from(length)];
+        [b"\0\x10\0\x04\0\0\0\x05\xff\xff\0\x02", &length_bytes[..], &text, b"\0"].concat()
+    };
+    let longest = frame(32_767);
+    assert_eq!(again(&parse(&longest).unwrap()), longest);
+    let error = parse(&frame(32_768)).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "ListGroups request v4: statesFilter: string of 32768 bytes at byte 12");
+}
+
+#[test]
 fn a_frame_beyond_the_limit_is_an_error() {
     let mut limits = LIMITS();
     limits.frame_bytes = 8;

@@ -101,6 +101,10 @@ pub fn string(i: Input<'_>) -> Parsed<'_, Str> {
 pub fn nullable_string(i: Input<'_>) -> Parsed<'_, Option<Str>> {
     let (text, length) = if i.is_flexible() { compact_length(i)? } else { length16(i)? };
     let Some(length) = length else { return Ok((text, None)) };
+    if length > i16::MAX as usize {
+        // A compact length could say it, but Kafka takes no such string, nor could it be written.
+        return i.fail(DecodeErrorKind::StringTooLong(length));
+    }
     let (rest, bytes) = text.take(length)?;
     if bytes.is_empty() {
         return Ok((rest, Some(Str::default())));
