@@ -64,9 +64,13 @@ pub struct Catalog {
     brokers: BTreeMap<i32, BrokerNode>,
     topics: BTreeMap<Str, Topic>,
     names: BTreeMap<Uuid, Str>,
+    /// How many topics have each name with '.' or '_' in it, read as if both were the same.
+    unified: BTreeMap<String, usize>,
     partition_count: usize,
     /// Goes up with every change of topics.
     version: u64,
+    /// Goes up with every topic that is deleted.
+    deletions: u64,
 }
 
 impl Catalog {
@@ -77,8 +81,10 @@ impl Catalog {
             brokers: brokers.into_iter().map(|broker| (broker.node_id, broker)).collect(),
             topics: BTreeMap::new(),
             names: BTreeMap::new(),
+            unified: BTreeMap::new(),
             partition_count: 0,
             version: 0,
+            deletions: 0,
         }
     }
 
@@ -128,6 +134,18 @@ impl Catalog {
         self.version
     }
 
+    /// Changes whenever a topic is deleted.
+    pub fn deletions(&self) -> u64 {
+        self.deletions
+    }
+
+    /// Whether there is another topic whose name differs in '.' and '_' only: such names would be the same in metrics.
+    pub fn collides(&self, name: &str) -> bool {
+        let itself = usize::from(self.topics.contains_key(name));
+        let count = unified(name).and_then(|unified| self.unified.get(&unified));
+        count.is_some_and(|count| *count > itself)
+    }
+
     /// The racks that have a replica of a partition, in order; empty where no broker has said where it stands.
     pub fn racks(&self, partition: &Partition) -> Vec<Str> {
         let rack = |id| self.brokers.get(id).and_then(|broker| broker.rack.clone());
@@ -156,6 +174,9 @@ impl Catalog {
         let partitions: Vec<_> = replicas.into_iter().map(|replicas| self.new_partition(replicas)).collect();
         self.partition_count += partitions.len();
         self.names.insert(id, name.clone());
+        if let Some(unified) = unified(&name) {
+            *self.unified.entry(unified).or_default() += 1;
+        }
         self.topics.insert(name.clone(), Topic { name, id, is_internal, partitions });
         self.version += 1;
         Some(id)
@@ -165,8 +186,17 @@ impl Catalog {
     pub fn delete_topic(&mut self, name: &str) -> Option<Topic> {
         let topic = self.topics.remove(name)?;
         self.names.remove(&topic.id);
+        if let Some(unified) = unified(name)
+            && let Some(count) = self.unified.get_mut(&unified)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.unified.remove(&unified);
+            }
+        }
         self.partition_count -= topic.partitions.len();
         self.version += 1;
+        self.deletions += 1;
         Some(topic)
     }
 
@@ -264,6 +294,11 @@ impl Catalog {
         }
         ranked.into_iter().map(|(_, node_id)| node_id).collect()
     }
+}
+
+/// A name in which '.' and '_' are the same; `None` where it has neither.
+fn unified(name: &str) -> Option<String> {
+    name.contains(['.', '_']).then(|| name.replace('.', "_"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use milena_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use milena_protocol::{ErrorCode, Str};
 
 use super::configs::{self, ApiError};
-use super::metadata::collides;
 use crate::core::cluster::{Cluster, bad_topic_name};
 use crate::core::requests::{Context, Outcome};
 use crate::settings::{Overrides, TopicSettings};
@@ -75,7 +74,7 @@ fn create(
     if cluster.catalog.topic(name).is_some() {
         return Err((ErrorCode::TOPIC_ALREADY_EXISTS, format!("there is a topic {name}")));
     }
-    if collides(&cluster.catalog, name) {
+    if cluster.catalog.collides(name) {
         let why = "a topic exists whose name differs in '.' and '_' only".to_owned();
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why));
     }

@@ -90,7 +90,7 @@ fn by_name(
         return missing(name.clone(), ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
     let has_room = cluster.has_room_for(cluster.settings.int("num.partitions") as usize);
-    if may_create && has_room && !collides(&cluster.catalog, name) {
+    if may_create && has_room && !cluster.catalog.collides(name) {
         // As in Kafka it is there the next time that somebody asks.
         cluster.auto_create(name, context.wall_ms);
     }
@@ -117,14 +117,6 @@ fn missing(name: Str, error_code: ErrorCode) -> MetadataResponseTopic {
     topic.is_internal = is_internal(&name);
     topic.name = Some(name);
     topic
-}
-
-/// Whether there is a topic whose name is the same where '.' and '_' are.
-pub(super) fn collides(catalog: &Catalog, name: &str) -> bool {
-    let unified = name.replace('.', "_");
-    let differs_from = |topic: &&Topic| *topic.name != *name;
-    name.contains(['.', '_'])
-        && catalog.topics().filter(differs_from).any(|topic| topic.name.replace('.', "_") == unified)
 }
 
 fn topic(catalog: &Catalog, version: i16, known: &Topic) -> MetadataResponseTopic {

@@ -239,8 +239,9 @@ impl Groups {
     }
 
     fn store(&mut self, group_id: &Str, producer_id: Option<i64>, wishes: Vec<Wish>) {
-        for Wish { partition, mut offset, .. } in wishes {
+        for Wish { topic_id, partition, mut offset } in wishes {
             offset.sequence = self.offsets.next_sequence();
+            self.offsets.topics.insert(partition.0.clone(), topic_id);
             let group = self.offsets.groups.entry(group_id.detached()).or_default();
             match producer_id {
                 Some(producer_id) => group.pending.entry(producer_id).or_default().insert(partition, offset),

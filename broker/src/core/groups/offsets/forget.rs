@@ -7,7 +7,7 @@ use milena_protocol::messages::offset_delete::{
     OffsetDeleteRequestTopic, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
 use milena_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
-use milena_protocol::{ErrorCode, Str};
+use milena_protocol::{ErrorCode, Str, Uuid};
 
 use super::PartitionKey;
 use crate::core::catalog::Catalog;
@@ -77,16 +77,12 @@ impl Groups {
     /// Takes note of topics that are deleted, or created anew: their offsets go.
     pub(in crate::core::groups) fn see(&mut self, catalog: &Catalog) {
         let offsets = &mut self.offsets;
-        if offsets.seen.replace(catalog.version()) == Some(catalog.version()) {
+        if offsets.seen.replace(catalog.deletions()) == Some(catalog.deletions()) {
             return;
         }
-        let topics = catalog.topics().map(|topic| (topic.name.clone(), topic.id)).collect();
-        let before = std::mem::replace(&mut offsets.topics, topics);
-        let deleted: BTreeSet<Str> = before
-            .into_iter()
-            .filter(|(name, id)| offsets.topics.get(name) != Some(id))
-            .map(|(name, _)| name)
-            .collect();
+        let is_there = |name: &Str, id: &Uuid| catalog.topic(name).is_some_and(|topic| topic.id == *id);
+        let mut deleted = BTreeSet::new();
+        offsets.topics.retain(|name, id| is_there(name, id) || !deleted.insert(name.clone()));
         if deleted.is_empty() {
             return;
         }

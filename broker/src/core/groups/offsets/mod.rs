@@ -86,7 +86,7 @@ impl GroupOffsets {
 pub(super) struct Offsets {
     groups: BTreeMap<Str, GroupOffsets>,
     sequence: u64,
-    /// The topics that there are, to see which are deleted, and the version of the catalog that they come from.
+    /// The topics that have offsets, to see which are deleted, and how many there had been when that was last looked at.
     topics: BTreeMap<Str, Uuid>,
     seen: Option<u64>,
 }
