@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::error::{DecodeError, EncodeError};
+use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::message::{Left, read_to_end};
 use crate::messages::*;
 use crate::wire::Input;
@@ -85,6 +85,23 @@ macro_rules! body {
         }
 
         impl $body {
+            /// The API that it belongs to; `None` where it is not parsed, as the header alone says so then.
+            pub const fn api(&self) -> Option<Api> {
+                match self {
+                    $($body::$api(_) => Some(Api::$api),)*
+                    $body::Unknown(_) => None,
+                }
+            }
+
+            /// Refuses to be written behind the header of another API. What is not parsed may be anything.
+            pub(crate) fn check_api(&self, api_key: i16, version: i16) -> Result<(), EncodeError> {
+                let message = match self {
+                    $($body::$api(_) if Api::$api.key() != api_key => $message::NAME,)*
+                    _ => return Ok(()),
+                };
+                Err(EncodeError { message, version, field: "", kind: EncodeErrorKind::WrongApi { api_key } })
+            }
+
             /// Parses a body without its header; `Unknown` where milena does not know the API or the version.
             pub fn read(api_key: i16, version: i16, body: &Bytes) -> Result<Self, DecodeError> {
                 Self::parse(Input::new(body, version, false), api_key, version, Left::Refused)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Api;
+
 /// Bytes that are no such message: which message, which field, which byte.
 ///
 /// Displayed as `OffsetFetch response v7: groupId: length -5 at byte 37`. Bytes are counted from the start of what was
@@ -144,6 +146,11 @@ pub enum EncodeErrorKind {
         /// The newest version it knows.
         newest: i16,
     },
+    /// The header in front of it is that of another API.
+    WrongApi {
+        /// The key that the header has.
+        api_key: i16,
+    },
 }
 
 impl fmt::Display for EncodeError {
@@ -152,13 +159,23 @@ impl fmt::Display for EncodeError {
         if !self.field.is_empty() {
             write!(f, "{}: ", self.field)?;
         }
-        match self.kind {
-            EncodeErrorKind::NotInVersion => f.write_str("set, but this version cannot carry it"),
-            EncodeErrorKind::UnexpectedNull => f.write_str("null where none is allowed"),
-            EncodeErrorKind::TooLong { length } => write!(f, "length {length} is more than the wire can say"),
-            EncodeErrorKind::UnsupportedVersion { oldest, newest } => {
+        self.kind.fmt(f)
+    }
+}
+
+impl fmt::Display for EncodeErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotInVersion => f.write_str("set, but this version cannot carry it"),
+            Self::UnexpectedNull => f.write_str("null where none is allowed"),
+            Self::TooLong { length } => write!(f, "length {length} is more than the wire can say"),
+            Self::UnsupportedVersion { oldest, newest } => {
                 write!(f, "the known versions are {oldest} to {newest}")
             }
+            Self::WrongApi { api_key } => match Api::from_key(api_key) {
+                Some(api) => write!(f, "behind the header of {api}"),
+                None => write!(f, "behind the header of the API with key {api_key}"),
+            },
         }
     }
 }

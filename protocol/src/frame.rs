@@ -74,6 +74,7 @@ impl Request {
     /// Appends the frame to `into`, without a length; on an error nothing is appended.
     pub fn encode(&self, into: &mut BytesMut) -> Result<(), EncodeError> {
         let (key, version) = (self.header.request_api_key, self.header.request_api_version);
+        self.body.check_api(key, version)?;
         let start = into.len();
         self.header.write(request_header_version(key, version), into)?;
         self.body.write(version, into).inspect_err(|_| into.truncate(start))
@@ -114,7 +115,7 @@ pub struct Pairing {
 }
 
 impl Pairing {
-    /// The response that says `body`.
+    /// The response that says `body`. A body of another API than the request's is an error when it is encoded.
     pub fn answer(self, body: impl Into<ResponseBody>) -> Response {
         let Pairing { api_key, api_version, correlation_id } = self;
         let header = ResponseHeader::new(correlation_id);
@@ -164,6 +165,7 @@ impl Response {
 
     /// Appends the frame to `into`, without a length; on an error nothing is appended.
     pub fn encode(&self, into: &mut BytesMut) -> Result<(), EncodeError> {
+        self.body.check_api(self.api_key, self.api_version)?;
         let start = into.len();
         self.header.write(response_header_version(self.api_key, self.api_version), into)?;
         let version = match &self.body {

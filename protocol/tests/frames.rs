@@ -245,6 +245,22 @@ fn a_compact_string_is_no_longer_than_another_one() {
 }
 
 #[test]
+fn a_body_behind_the_header_of_another_api_is_an_error_and_leaves_no_bytes() {
+    let pairing = Pairing { api_key: Api::Fetch.key(), api_version: 9, correlation_id: 1 };
+    let response = pairing.answer(MetadataResponse::default());
+    assert_eq!(response.body.api(), Some(Api::Metadata));
+    let mut bytes = BytesMut::from(&b"before"[..]);
+    let error = response.encode(&mut bytes).unwrap_err();
+    assert_eq!(error.to_string(), "Metadata response v9: behind the header of Fetch");
+
+    let header = RequestHeader::new(Api::Fetch, 9, 1, None);
+    let request = Request { header, body: MetadataRequest::default().into() };
+    let error = request.encode(&mut bytes).unwrap_err();
+    assert_eq!(error.kind, EncodeErrorKind::WrongApi { api_key: 1 });
+    assert_eq!(bytes, &b"before"[..]);
+}
+
+#[test]
 fn a_frame_beyond_the_limit_is_an_error() {
     let mut limits = LIMITS();
     limits.frame_bytes = 8;
