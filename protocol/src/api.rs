@@ -88,6 +88,27 @@ impl Api {
             _ => 0,
         }
     }
+
+    /// The first version in which it is the client that waits when it is told to hold back (`throttle_time_ms`, KIP-219):
+    /// in older ones the broker had waited itself before it answered. `None` where no client of Kafka's waits.
+    pub const fn first_throttled_by_client(self) -> Option<i16> {
+        Some(match self {
+            Api::Fetch => 8,
+            Api::Produce | Api::Metadata => 6,
+            Api::OffsetCommit | Api::OffsetFetch => 4,
+            Api::ListOffsets | Api::JoinGroup | Api::CreateTopics => 3,
+            Api::FindCoordinator | Api::Heartbeat | Api::LeaveGroup | Api::SyncGroup => 2,
+            Api::DescribeGroups | Api::ListGroups | Api::ApiVersions | Api::DeleteTopics => 2,
+            Api::DescribeConfigs => 2,
+            Api::DeleteRecords | Api::InitProducerId | Api::AddPartitionsToTxn | Api::AddOffsetsToTxn => 1,
+            Api::EndTxn | Api::TxnOffsetCommit | Api::AlterConfigs | Api::CreatePartitions => 1,
+            Api::DeleteGroups => 1,
+            Api::IncrementalAlterConfigs | Api::OffsetDelete | Api::DescribeTopicPartitions => 0,
+            // Kafka's own client overlooks it in this one.
+            Api::ConsumerGroupHeartbeat => 0,
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for Api {

@@ -7,8 +7,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::message::{Left, read_to_end};
 use crate::messages::*;
+use crate::refusal::Refuse;
 use crate::wire::Input;
-use crate::{Api, Message};
+use crate::{Api, ErrorCode, Message};
 #[cfg(feature = "serde")]
 use crate::{JsonError, MessageJson};
 
@@ -18,6 +19,9 @@ pub trait RequestMessage: Message + Into<RequestBody> {
     const API: Api;
     /// What a broker answers.
     type Response: Message + Into<ResponseBody>;
+
+    /// The answer of `version` that says nothing but `code`: of everything that was asked for, or of the whole.
+    fn refuse(&self, version: i16, code: ErrorCode) -> Self::Response;
 }
 
 impl Api {
@@ -56,8 +60,44 @@ macro_rules! bodies {
             impl RequestMessage for $request {
                 const API: Api = Api::$api;
                 type Response = $response;
+
+                fn refuse(&self, version: i16, code: ErrorCode) -> $response {
+                    self.refusal(version, code)
+                }
             }
         )*
+
+        impl RequestBody {
+            /// The answer of `version` that says nothing but `code`, see [`Request::refuse`](crate::Request::refuse);
+            /// `None` where none is expected, and for a request that is not parsed.
+            pub fn refuse(&self, version: i16, code: ErrorCode) -> Option<ResponseBody> {
+                match self {
+                    RequestBody::Produce(body) if body.acks == 0 => None,
+                    $(RequestBody::$api(body) => Some(body.refuse(version, code).into()),)*
+                    RequestBody::Unknown(_) => None,
+                }
+            }
+        }
+
+        impl ResponseBody {
+            /// For how many milliseconds the client is to hold back, as its broker says; `None` for a response that is not
+            /// parsed. [`Api::first_throttled_by_client`] says who does the waiting.
+            pub fn throttle_time_ms(&self) -> Option<i32> {
+                match self {
+                    $(ResponseBody::$api(body) => Some(body.throttle_time_ms),)*
+                    ResponseBody::Unknown(_) => None,
+                }
+            }
+
+            /// Where it says for how many milliseconds the client is to hold back; `None` in a response that is not parsed.
+            /// Versions that have no room for it leave it out.
+            pub fn throttle_time_ms_mut(&mut self) -> Option<&mut i32> {
+                match self {
+                    $(ResponseBody::$api(body) => Some(&mut body.throttle_time_ms),)*
+                    ResponseBody::Unknown(_) => None,
+                }
+            }
+        }
     };
 }
 

@@ -24,6 +24,7 @@ mod header;
 mod json;
 mod limits;
 mod message;
+mod refusal;
 
 pub use api::Api;
 pub use body::{RequestBody, RequestMessage, ResponseBody};

@@ -3,31 +3,34 @@
 use std::collections::BTreeMap;
 
 use milena_protocol::messages::offset_fetch::OffsetFetchRequestGroup;
+use milena_protocol::messages::{
+    ConsumerGroupDescribeRequest, DeleteGroupsRequest, DescribeGroupsRequest, OffsetFetchRequest,
+};
 use milena_protocol::{ErrorCode, RequestBody, ResponseBody, Str};
 
 use super::Core;
 use super::cluster::{CONSUMER_OFFSETS, Cluster};
-use super::refusal::{self, refusal};
 use super::requests::{Context, Outcome, Ticket};
 use super::transactions::{self, Producer};
 
 /// Requests that name groups of several coordinators, until they are answered.
 #[derive(Debug, Default)]
 pub(super) struct Coordination {
-    /// The groups that are not the asked broker's.
-    elsewhere: BTreeMap<Ticket, Vec<Str>>,
+    /// The answers for the groups that are not the asked broker's.
+    elsewhere: BTreeMap<Ticket, ResponseBody>,
 }
 
 /// Hands a request over to the groups, if the broker that was asked coordinates them.
 pub(super) fn handle(core: &mut Core, context: &Context<'_>, mut request: RequestBody) -> Outcome {
     let cluster = &core.cluster;
     if group_id(&request).is_some_and(|group_id| !coordinates(cluster, context.node_id, group_id)) {
-        let body = refusal(&request, context.version, ErrorCode::NOT_COORDINATOR);
+        let body = request.refuse(context.version, ErrorCode::NOT_COORDINATOR);
         return body.map_or(Outcome::Close, |body| Outcome::Answer(Box::new(body)));
     }
-    let elsewhere = take_elsewhere(cluster, context.node_id, &mut request);
-    if !elsewhere.is_empty() {
-        core.coordination.elsewhere.insert(context.ticket, elsewhere);
+    if let Some(elsewhere) = take_elsewhere(cluster, context.node_id, &mut request)
+        && let Some(refused) = elsewhere.refuse(context.version, ErrorCode::NOT_COORDINATOR)
+    {
+        core.coordination.elsewhere.insert(context.ticket, refused);
     }
 
     let (groups, catalog) = (&mut core.groups, &core.cluster.catalog);
@@ -72,23 +75,20 @@ fn coordinates(cluster: &Cluster, node_id: i32, group_id: &str) -> bool {
 impl Coordination {
     /// Completes an answer with what it says of groups that other brokers coordinate.
     pub fn complete(&mut self, ticket: Ticket, mut body: ResponseBody) -> ResponseBody {
-        let Some(elsewhere) = self.elsewhere.remove(&ticket) else { return body };
-        let (code, elsewhere) = (ErrorCode::NOT_COORDINATOR, &elsewhere);
-        match &mut body {
-            ResponseBody::DescribeGroups(body) => {
-                body.groups.extend(refusal::describe_groups(elsewhere, code).groups);
+        let Some(refused) = self.elsewhere.remove(&ticket) else { return body };
+        match (&mut body, refused) {
+            (ResponseBody::DescribeGroups(body), ResponseBody::DescribeGroups(refused)) => {
+                body.groups.extend(refused.groups);
             }
-            ResponseBody::DeleteGroups(body) => {
-                body.results.extend(refusal::delete_groups(elsewhere, code).results);
+            (ResponseBody::DeleteGroups(body), ResponseBody::DeleteGroups(refused)) => {
+                body.results.extend(refused.results);
             }
-            ResponseBody::ConsumerGroupDescribe(body) => {
-                body.groups.extend(refusal::consumer_group_describe(elsewhere, code).groups);
+            (ResponseBody::ConsumerGroupDescribe(body), ResponseBody::ConsumerGroupDescribe(refused)) => {
+                body.groups.extend(refused.groups);
             }
-            ResponseBody::OffsetFetch(body) => body.groups.extend(elsewhere.iter().map(|group_id| {
-                let mut asked = OffsetFetchRequestGroup::default();
-                asked.group_id = group_id.clone();
-                refusal::offset_fetch_group(&asked, code)
-            })),
+            (ResponseBody::OffsetFetch(body), ResponseBody::OffsetFetch(refused)) => {
+                body.groups.extend(refused.groups);
+            }
             _ => {}
         }
         body
@@ -116,21 +116,32 @@ fn group_id(request: &RequestBody) -> Option<&Str> {
     })
 }
 
-/// Takes out of a request the groups that other brokers coordinate.
-fn take_elsewhere(cluster: &Cluster, node_id: i32, request: &mut RequestBody) -> Vec<Str> {
+/// Takes out of a request the groups that other brokers coordinate: the same request, of these.
+fn take_elsewhere(cluster: &Cluster, node_id: i32, request: &mut RequestBody) -> Option<RequestBody> {
     let is_elsewhere = |id: &mut Str| !coordinates(cluster, node_id, id);
     match request {
-        RequestBody::DescribeGroups(request) => request.groups.extract_if(.., is_elsewhere).collect(),
-        RequestBody::DeleteGroups(request) => request.groups_names.extract_if(.., is_elsewhere).collect(),
+        RequestBody::DescribeGroups(request) => {
+            let mut elsewhere = DescribeGroupsRequest::default();
+            elsewhere.groups = request.groups.extract_if(.., is_elsewhere).collect();
+            (!elsewhere.groups.is_empty()).then(|| elsewhere.into())
+        }
+        RequestBody::DeleteGroups(request) => {
+            let mut elsewhere = DeleteGroupsRequest::default();
+            elsewhere.groups_names = request.groups_names.extract_if(.., is_elsewhere).collect();
+            (!elsewhere.groups_names.is_empty()).then(|| elsewhere.into())
+        }
         RequestBody::ConsumerGroupDescribe(request) => {
-            request.group_ids.extract_if(.., is_elsewhere).collect()
+            let mut elsewhere = ConsumerGroupDescribeRequest::default();
+            elsewhere.group_ids = request.group_ids.extract_if(.., is_elsewhere).collect();
+            (!elsewhere.group_ids.is_empty()).then(|| elsewhere.into())
         }
         RequestBody::OffsetFetch(request) => {
             let is_elsewhere =
                 |group: &mut OffsetFetchRequestGroup| !coordinates(cluster, node_id, &group.group_id);
-            let elsewhere = request.groups.extract_if(.., is_elsewhere);
-            elsewhere.map(|group| group.group_id).collect()
+            let mut elsewhere = OffsetFetchRequest::default();
+            elsewhere.groups = request.groups.extract_if(.., is_elsewhere).collect();
+            (!elsewhere.groups.is_empty()).then(|| elsewhere.into())
         }
-        _ => Vec::new(),
+        _ => None,
     }
 }

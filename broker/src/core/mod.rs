@@ -19,7 +19,6 @@
 //! | `steering/` | what tests do to the cluster |
 //! | `quota.rs`, `throttling.rs` | how many bytes a client may write and read; how it is held back |
 //! | `upkeep.rs`, `ticks.rs` | retention and compaction, from time to time; how much memory a topic takes |
-//! | `refusal.rs` | answers that say nothing but an error |
 //! | `wall_clock.rs`, `rng.rs` | time and chance, as values |
 
 pub mod catalog;
@@ -35,7 +34,6 @@ mod fetching;
 mod handlers;
 mod log;
 mod quota;
-mod refusal;
 mod throttling;
 mod ticks;
 mod transactions;
@@ -64,7 +62,6 @@ use io::{Action, ConnectionId, Event};
 use quota::Quota;
 use requests::{Context, Outcome, Requests, Ticket};
 use steering::{Faults, Time};
-use throttling::throttle_time_ms;
 use transactions::Transactions;
 use upkeep::Upkeep;
 use versions::Versions;
@@ -247,9 +244,9 @@ impl Core {
     }
 
     fn answer(&mut self, ticket: Ticket, body: ResponseBody, now: Instant) {
-        let Some(mut body) = self.suffer(ticket, body, now) else { return };
-        if let Some(throttle_time_ms) = throttle_time_ms(&mut body) {
-            self.mute(ticket, *throttle_time_ms, now);
+        let Some(body) = self.suffer(ticket, body, now) else { return };
+        if let Some(throttle_time_ms) = body.throttle_time_ms() {
+            self.mute(ticket, throttle_time_ms, now);
         }
         if let Some((connection, pairing)) = self.requests.done(ticket) {
             let response = self.requests.unless_frozen(connection, Box::new(pairing.answer(body)));

@@ -12,9 +12,7 @@ use milena_protocol::messages::{
 use milena_protocol::{Api, ErrorCode, Pairing, Request, RequestBody, RequestHeader};
 
 use super::io::{Action, Event};
-use super::refusal::refusal;
 use super::test_support::Sim;
-use super::throttling::throttle_time_ms;
 use super::versions::Versions;
 
 /// The golden requests of an API: their versions, and their bodies.
@@ -28,18 +26,6 @@ fn golden(api: Api) -> Vec<(i16, RequestBody)> {
         (version, RequestBody::read(api.key(), version, &bytes).unwrap())
     };
     lines.lines().map(parse).collect()
-}
-
-#[test]
-fn every_request_can_be_refused_in_its_own_shape() {
-    for (api, range) in Versions::default().offered() {
-        for (version, request) in golden(api).into_iter().filter(|(version, _)| range.contains(version)) {
-            let answer = refusal(&request, version, ErrorCode::NOT_COORDINATOR);
-            let answer = answer.unwrap_or_else(|| panic!("{api} cannot be refused"));
-            let written = answer.write(version, &mut BytesMut::new());
-            assert!(written.is_ok(), "{api} v{version}: {written:?}");
-        }
-    }
 }
 
 #[test]
@@ -80,18 +66,6 @@ fn expect_an_answer(sim: &mut Sim, pairing: Pairing, has_answer: bool) {
         }
     }
     panic!("{api} v{version} is never answered");
-}
-
-#[test]
-fn every_answer_can_tell_its_client_to_hold_back() {
-    for (api, range) in Versions::default().offered() {
-        for (version, request) in golden(api).into_iter().filter(|(version, _)| range.contains(version)) {
-            let mut answer = refusal(&request, version, ErrorCode::NONE).unwrap();
-            *throttle_time_ms(&mut answer).unwrap_or_else(|| panic!("{api} cannot")) = 5;
-            let written = answer.write(version, &mut BytesMut::new());
-            assert!(written.is_ok(), "{api} v{version}: {written:?}");
-        }
-    }
 }
 
 #[test]

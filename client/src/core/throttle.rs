@@ -6,31 +6,15 @@
 
 use std::time::Duration;
 
-use milena_protocol::ResponseBody;
+use milena_protocol::{Api, ResponseBody};
 
 /// How long nothing may be sent on the connection on which this answer came.
 pub fn hold_back(body: &ResponseBody, version: i16) -> Duration {
-    let (since, ms) = match body {
-        ResponseBody::Produce(b) => (6, b.throttle_time_ms),
-        ResponseBody::Fetch(b) => (8, b.throttle_time_ms),
-        ResponseBody::ListOffsets(b) => (3, b.throttle_time_ms),
-        ResponseBody::Metadata(b) => (6, b.throttle_time_ms),
-        ResponseBody::OffsetCommit(b) => (4, b.throttle_time_ms),
-        ResponseBody::OffsetFetch(b) => (4, b.throttle_time_ms),
-        ResponseBody::FindCoordinator(b) => (2, b.throttle_time_ms),
-        ResponseBody::JoinGroup(b) => (3, b.throttle_time_ms),
-        ResponseBody::Heartbeat(b) => (2, b.throttle_time_ms),
-        ResponseBody::LeaveGroup(b) => (2, b.throttle_time_ms),
-        ResponseBody::SyncGroup(b) => (2, b.throttle_time_ms),
-        ResponseBody::ListGroups(b) => (2, b.throttle_time_ms),
-        ResponseBody::DescribeGroups(b) => (2, b.throttle_time_ms),
-        ResponseBody::DeleteGroups(b) => (1, b.throttle_time_ms),
-        ResponseBody::ConsumerGroupHeartbeat(b) => (0, b.throttle_time_ms),
-        ResponseBody::InitProducerId(b) => (1, b.throttle_time_ms),
-        ResponseBody::ApiVersions(b) => (2, b.throttle_time_ms),
-        _ => return Duration::ZERO,
-    };
-    if version < since { Duration::ZERO } else { Duration::from_millis(ms.max(0) as u64) }
+    let since = body.api().and_then(Api::first_throttled_by_client);
+    match body.throttle_time_ms() {
+        Some(ms) if since.is_some_and(|since| version >= since) => Duration::from_millis(ms.max(0) as u64),
+        _ => Duration::ZERO,
+    }
 }
 
 #[cfg(test)]

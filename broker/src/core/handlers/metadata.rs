@@ -6,12 +6,11 @@ use milena_protocol::messages::metadata::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use milena_protocol::messages::{MetadataRequest, MetadataResponse};
-use milena_protocol::{ErrorCode, Str, Uuid};
+use milena_protocol::{ErrorCode, RequestMessage, Str, Uuid};
 
 use super::authorized;
 use crate::core::catalog::{Catalog, Partition, Topic};
 use crate::core::cluster::{Cluster, bad_topic_name, is_internal};
-use crate::core::refusal;
 use crate::core::requests::Context;
 
 /// The version in which an empty list still asks for all topics, and replicas that do not run are an error.
@@ -28,7 +27,7 @@ pub(super) fn handle(
 ) -> MetadataResponse {
     let mut response = MetadataResponse::default();
     let version = context.version;
-    let refused = |code| refusal::metadata(request, code);
+    let refused = |code| request.refuse(version, code);
     match &request.topics {
         Some(topics) if !(topics.is_empty() && version == OLDEST) => {
             let ids: BTreeSet<Uuid> = topics.iter().map(|topic| topic.topic_id).collect();

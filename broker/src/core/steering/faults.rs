@@ -9,9 +9,7 @@ use super::fault::{Aftermath, Effect, Fault};
 use super::{SteerError, Steered};
 use crate::core::Core;
 use crate::core::io::Action;
-use crate::core::refusal::refusal;
 use crate::core::requests::{Context, Outcome, Ticket};
-use crate::core::throttling::throttle_time_ms;
 
 /// How many faults there can be at a time, those that have struck for the last time included.
 const MOST_FAULTS: usize = 10_000;
@@ -115,7 +113,8 @@ impl Core {
                 milena_protocol::RequestBody::Fetch(fetch) => {
                     self.fetching.fail(&self.cluster, context, fetch, code).into()
                 }
-                body => refusal(body, context.version, code)
+                body => body
+                    .refuse(context.version, code)
                     .map_or(Outcome::Close, |body| Outcome::Answer(Box::new(body))),
             }),
             // It stays under way, and so holds up its connection.
@@ -146,7 +145,7 @@ impl Core {
                 None => drop(body),
             },
             Aftermath::Throttle(time_ms) => {
-                if let Some(place) = throttle_time_ms(&mut body) {
+                if let Some(place) = body.throttle_time_ms_mut() {
                     *place = (*place).max(time_ms);
                 }
                 return Some(body);
