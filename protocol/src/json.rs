@@ -95,7 +95,7 @@ enum Missing {
 
 fn read<M: Message>(json: &Value, version: i16, missing: Missing) -> Result<M, JsonError> {
     let error = |path: String, problem: String| JsonError { message: M::NAME, version, path, problem };
-    check_writable::<M>(version).map_err(|e| error(String::new(), e.to_string()))?;
+    check_writable::<M>(version).map_err(|e| error(String::new(), e.kind.to_string()))?;
     let mut bytes = BytesMut::new();
     let (problem, finished) = {
         let mut out = JsonReader {
@@ -112,10 +112,7 @@ fn read<M: Message>(json: &Value, version: i16, missing: Missing) -> Result<M, J
     if let Some((path, problem)) = problem {
         return Err(error(path, problem));
     }
-    finished.map_err(|(field, kind)| {
-        let refused = EncodeError { message: M::NAME, version, field, kind };
-        error(String::new(), refused.to_string())
-    })?;
+    finished.map_err(|(field, kind)| error(field.to_owned(), kind.to_string()))?;
     let refused = |e: DecodeError| error(e.field.unwrap_or_default().to_owned(), e.kind.to_string());
     M::read(&bytes.freeze(), version).map_err(refused)
 }
@@ -253,6 +250,9 @@ impl<'j> JsonReader<'j, '_> {
         let parent = std::mem::replace(&mut self.node, node);
         self.path.push(step);
         self.transcode(default);
+        if let Some(kind) = self.writer.take_refusal() {
+            self.fail(kind.to_string());
+        }
         self.path.pop();
         self.node = parent;
     }

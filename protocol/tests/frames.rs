@@ -301,3 +301,19 @@ fn json_that_people_write_may_leave_out_what_is_as_by_default() {
     let error = MetadataRequest::from_partial_json(&serde_json::json!({ "topic": [] }), 12).unwrap_err();
     assert_eq!(error.problem, "there is no field \"topic\" in this version");
 }
+
+#[test]
+fn json_that_cannot_be_written_is_named_once_by_its_way() {
+    let long = "g".repeat(40_000);
+    let error =
+        OffsetFetchRequest::from_partial_json(&serde_json::json!({ "groupId": long }), 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "OffsetFetch request v1: groupId: length 40000 is more than the wire can say"
+    );
+    let json = serde_json::json!({ "topics": [{ "name": "t" }, { "name": long }] });
+    let error = OffsetFetchRequest::from_partial_json(&json, 1).unwrap_err();
+    assert_eq!(error.path, "topics[1].name");
+    let error = OffsetFetchRequest::from_json(&json, 99).unwrap_err();
+    assert_eq!(error.to_string(), "OffsetFetch request v99: the known versions are 0 to 10");
+}

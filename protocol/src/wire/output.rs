@@ -126,6 +126,11 @@ impl<'b> Writer<'b> {
         }
     }
 
+    /// The first thing that could not be written since this was last asked.
+    pub(crate) fn take_refusal(&mut self) -> Option<EncodeErrorKind> {
+        self.refused.take().map(|(_, kind)| kind)
+    }
+
     /// The length of bytes or an array.
     #[inline]
     pub(crate) fn length(&mut self, length: Option<usize>) {
