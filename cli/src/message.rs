@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use clap::ArgGroup;
 use milena_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use milena_protocol::{
-    Api, DecodeError, EncodeError, Limits, Message, MessageJson, Pairing, Request, RequestBody,
-    RequestHeader, Response, ResponseBody, ResponseHeader,
+    Api, DecodeError, DecodeErrorKind, EncodeError, Limits, Message, MessageJson, Pairing, Request,
+    RequestBody, RequestHeader, Response, ResponseBody, ResponseHeader,
 };
 use serde_json::{Value, json};
 
@@ -102,7 +102,10 @@ impl MessageArgs {
         let (api, version) = self.api();
         match (self.request, self.header) {
             (true, false) => {
-                let body = RequestBody::read(api.key(), version, bytes).map_err(Failure::of)?;
+                let body = front(
+                    || RequestBody::read(api.key(), version, bytes),
+                    || RequestBody::read_front(api.key(), version, bytes),
+                )?;
                 known(api, version, body.to_json(version).map_err(Failure::of)?)
             }
             (false, false) => {
@@ -115,7 +118,8 @@ impl MessageArgs {
     }
 
     fn decode_request(&self, api: Api, version: i16, bytes: &Bytes) -> Result<Value, Failure> {
-        let request = Request::parse(bytes, &Limits::default()).map_err(Failure::of)?;
+        let limits = Limits::default();
+        let request = front(|| Request::parse(bytes, &limits), || Request::parse_front(bytes, &limits))?;
         let (key, found) = (request.header.request_api_key, request.header.request_api_version);
         if (key, found) != (api.key(), version) {
             let cause =
@@ -190,6 +194,21 @@ impl MessageArgs {
         }
         (api, version)
     }
+}
+
+/// A request, whatever comes after it: librdkafka sends some bytes more, and Kafka's broker passes over them.
+fn front<T>(
+    whole: impl FnOnce() -> Result<T, DecodeError>,
+    front: impl FnOnce() -> Result<T, DecodeError>,
+) -> Result<T, Failure> {
+    let error = match whole() {
+        Ok(request) => return Ok(request),
+        Err(error) => error,
+    };
+    let DecodeErrorKind::TrailingBytes(left) = error.kind else { return Err(Failure::of(error)) };
+    let request = front().map_err(Failure::of)?;
+    eprintln!("milena: passed over {left} bytes after the request, as Kafka's broker does");
+    Ok(request)
 }
 
 /// A message that travels inside another, behind a version of its own.

@@ -95,6 +95,29 @@ fn a_header_comes_and_goes_with_its_body() {
 }
 
 #[test]
+fn what_cannot_be_encoded_is_named_once() {
+    let encoded = milena(&["encode", "--subscription", "--api-version", "9", "-"], b"{}");
+    assert_eq!(stderr(&encoded), "milena: ConsumerProtocolSubscription v9: the known versions are 0 to 3\n");
+}
+
+#[test]
+fn bytes_after_a_request_are_passed_over_and_told() {
+    // All topics, as librdkafka asks for them.
+    let (header, body) = (&b"\0\x03\0\x04\0\0\0\x07\0\x03cli"[..], &b"\xff\xff\xff\xff\x01\0\0"[..]);
+    for (header, with_header) in [(&b""[..], &[][..]), (header, &["--header"][..])] {
+        let options =
+            [&["decode", "--request", "--api-key", "Metadata", "--api-version", "4", "-"], with_header];
+        let decoded = milena(&options.concat(), &[header, body].concat());
+        assert!(decoded.status.success(), "{}", stderr(&decoded));
+        let json: Value = serde_json::from_slice(&decoded.stdout).unwrap();
+        let body = json.get("body").unwrap_or(&json);
+        assert_eq!(*body, serde_json::json!({ "topics": null, "allowAutoTopicCreation": true }));
+        let told = "milena: passed over 2 bytes after the request, as Kafka's broker does\n";
+        assert_eq!(stderr(&decoded), told);
+    }
+}
+
+#[test]
 fn records_gives_what_kafkas_classes_do() {
     let (broken, whole): (Vec<_>, Vec<_>) =
         files(&testdata("records"), "jsonl").into_iter().partition(|file| is_broken(file));

@@ -147,6 +147,12 @@ macro_rules! body {
                 Self::parse(Input::new(body, version, false), api_key, version, Left::Refused)
             }
 
+            /// As [`read`](Self::read), but for bytes after the body: they are passed over, as by
+            /// [`Request::parse_front`](crate::Request::parse_front).
+            pub fn read_front(api_key: i16, version: i16, body: &Bytes) -> Result<Self, DecodeError> {
+                Self::parse(Input::new(body, version, false), api_key, version, Left::PassedOver)
+            }
+
             /// Parses what is left of a frame when its header is read.
             pub(crate) fn parse(
                 i: Input<'_>,
