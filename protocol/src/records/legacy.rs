@@ -129,7 +129,12 @@ pub(super) fn survey(wrapper: &BatchHeader, data: &[u8]) -> Result<Survey, (Reco
     let (mut count, mut first, mut last) = (0, 0, 0);
     let mut i = data;
     while !i.is_empty() {
-        let (rest, (offset, _)) = entry(i).map_err(|error| (kind(error), data.len() - i.len()))?;
+        let (rest, (offset, _)) = match entry(i).map_err(kind) {
+            Ok(entry) => entry,
+            // Kafka reads the inside of a wrapper as it reads a log: what is cut off ends it.
+            Err(RecordErrorKind::Truncated) => break,
+            Err(kind) => return Err((kind, data.len() - i.len())),
+        };
         if count == 0 {
             first = offset;
         }

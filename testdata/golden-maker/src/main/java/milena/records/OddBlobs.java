@@ -52,6 +52,16 @@ final class OddBlobs {
         blobs.put("negative-lengths-are-null", new Twins(new Edit(BatchWriter.magic(2).from(40).write(record(NOON, "k", "v")))
             .payload(12, 0, 0, 0, 9, 5, 0).done()));
         blobs.put("unused-attributes", new Twins(new Edit(plain).attributes(0xff80).done()));
+        // The last message is cut off: within itself, or within its offset and size.
+        for (int magic = 0; magic <= 1; magic++) {
+            byte[] messages = inner(magic);
+            long last = magic == 0 ? LAST - 1 : 40 + LAST - 1;
+            byte[] cut = Arrays.copyOf(messages, messages.length - 3);
+            blobs.put("wrapper-cut-magic" + magic, new Twins(wrapped(magic, last, CompressionType.GZIP, gzip(cut))));
+            byte[] early = Arrays.copyOf(messages, messages.length
+                - BatchWriter.magic(magic).write(Samples.record(0, null, null)).length + 7);
+            blobs.put("wrapper-cut-early-magic" + magic, new Twins(wrapped(magic, last, CompressionType.GZIP, gzip(early))));
+        }
         lz4(blobs);
         return blobs;
     }
