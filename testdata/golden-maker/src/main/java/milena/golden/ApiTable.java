@@ -3,14 +3,26 @@ package milena.golden;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.protocol.types.BoundField;
+import org.apache.kafka.common.protocol.types.Field;
+import org.apache.kafka.common.protocol.types.Schema;
+import org.apache.kafka.common.protocol.types.TaggedFields;
+import org.apache.kafka.common.protocol.types.Type;
 
-/** Kafka's table of its APIs, as JSON: under the name of each Kafka version a list of the APIs that it knows. */
+/**
+ * Kafka's table of its APIs, as JSON: under the name of each Kafka version a list of the APIs that it knows, with
+ * the places in their responses where addresses are.
+ */
 final class ApiTable {
     private static final int FLEXIBLE_REQUEST_HEADER = 2;
 
@@ -41,11 +53,42 @@ final class ApiTable {
         row.put("latest", api.latestVersion());
         row.put("latestStable", api.latestVersion(false));
         row.putNull("firstFlexible");
-        for (short version = api.oldestVersion(); version <= api.latestVersion(); version++) {
+        for (short version = api.latestVersion(); version >= api.oldestVersion(); version--) {
             if (api.requestHeaderVersion(version) >= FLEXIBLE_REQUEST_HEADER) {
                 row.put("firstFlexible", version);
-                return;
             }
+        }
+        Set<String> addresses = new TreeSet<>();
+        for (short version = api.oldestVersion(); version <= api.latestVersion(); version++) {
+            addAddresses(addresses, "", api.messageType.responseSchemas()[version]);
+        }
+        if (!addresses.isEmpty()) {
+            ArrayNode ways = row.putArray("addresses");
+            addresses.forEach(ways::add);
+        }
+    }
+
+    /** The structs of a response that have a host and a port. */
+    private static void addAddresses(Set<String> found, String way, Schema schema) {
+        Set<String> names = new TreeSet<>();
+        List<Field> fields = new ArrayList<>();
+        for (BoundField field : schema.fields()) {
+            if (field.def.type instanceof TaggedFields) {
+                fields.addAll(Filler.known((TaggedFields) field.def.type));
+            } else {
+                fields.add(field.def);
+            }
+        }
+        for (Field field : fields) {
+            names.add(field.name);
+            Type type = field.type.isArray() ? field.type.arrayElementType().get() : field.type;
+            if (type instanceof Schema) {
+                String name = Filler.camelCase(field.name);
+                addAddresses(found, way.isEmpty() ? name : way + "." + name, (Schema) type);
+            }
+        }
+        if (names.contains("host") && names.contains("port")) {
+            found.add(way);
         }
     }
 

@@ -93,7 +93,7 @@ final class Filler {
 
     /** The tagged fields that have a name, in the order of their tags. Kafka 3.9 has no accessor for them. */
     @SuppressWarnings("unchecked")
-    private static Collection<Field> known(TaggedFields tagged) {
+    static Collection<Field> known(TaggedFields tagged) {
         try {
             java.lang.reflect.Field fields = TaggedFields.class.getDeclaredField("fields");
             fields.setAccessible(true);
@@ -122,7 +122,7 @@ final class Filler {
     }
 
     /** Schemas name their fields throttle_time_ms, the JSON throttleTimeMs. */
-    private static String camelCase(String snakeCase) {
+    static String camelCase(String snakeCase) {
         StringBuilder name = new StringBuilder();
         for (String word : snakeCase.split("_")) {
             name.append(name.isEmpty() ? word : Character.toUpperCase(word.charAt(0)) + word.substring(1));

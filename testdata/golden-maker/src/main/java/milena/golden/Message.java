@@ -56,8 +56,31 @@ record Message(String name, Class<?> data, Class<?> converter, boolean versionLe
         return (ObjectNode) write.invoke(null, value, version, true);
     }
 
+    /** The JSON of a struct that is part of the message. */
+    JsonNode innerJson(Object struct, short version) throws ReflectiveOperationException {
+        String inner = converter.getName() + "$" + struct.getClass().getSimpleName() + "JsonConverter";
+        Method write = Class.forName(inner).getMethod("write", struct.getClass(), short.class, boolean.class);
+        return (JsonNode) write.invoke(null, struct, version, true);
+    }
+
     /** The value's bytes, after a check that Kafka reads the same value back from them. */
     byte[] bytes(org.apache.kafka.common.protocol.Message value, short version) throws ReflectiveOperationException {
+        ByteBuffer bytes = write(value, version);
+        ByteBuffer written = bytes.duplicate().flip().position(versionLeads ? Short.BYTES : 0);
+        org.apache.kafka.common.protocol.Message back = untouched();
+        back.read(new ByteBufferAccessor(written), version);
+        if (!back.equals(value) || written.hasRemaining() || bytes.hasRemaining()) {
+            throw new IllegalStateException(name + " v" + version + " reads back as " + back + ", wrote " + value);
+        }
+        return bytes.array();
+    }
+
+    /** The value's bytes, of which some that it has may be missing in this version. */
+    byte[] lossyBytes(org.apache.kafka.common.protocol.Message value, short version) {
+        return write(value, version).array();
+    }
+
+    private ByteBuffer write(org.apache.kafka.common.protocol.Message value, short version) {
         ObjectSerializationCache cache = new ObjectSerializationCache();
         int lead = versionLeads ? Short.BYTES : 0;
         ByteBuffer bytes = ByteBuffer.allocate(lead + value.size(cache, version));
@@ -65,13 +88,6 @@ record Message(String name, Class<?> data, Class<?> converter, boolean versionLe
             bytes.putShort(version);
         }
         value.write(new ByteBufferAccessor(bytes), cache, version);
-
-        ByteBuffer written = bytes.duplicate().flip().position(lead);
-        org.apache.kafka.common.protocol.Message back = untouched();
-        back.read(new ByteBufferAccessor(written), version);
-        if (!back.equals(value) || written.hasRemaining() || bytes.hasRemaining()) {
-            throw new IllegalStateException(name + " v" + version + " reads back as " + back + ", wrote " + value);
-        }
-        return bytes.array();
+        return bytes;
     }
 }

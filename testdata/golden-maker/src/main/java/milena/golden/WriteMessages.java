@@ -2,6 +2,7 @@ package milena.golden;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 import org.apache.kafka.common.utils.AppInfoParser;
@@ -30,19 +31,27 @@ public final class WriteMessages {
         Path out = Path.of(args[0]);
         Blobs blobs = new Blobs(Path.of(args[1]));
         Files.createDirectories(out);
-        for (String api : APIS) {
-            write(out, Message.body(api + "Request"), blobs);
-            write(out, Message.body(api + "Response"), blobs);
-        }
-        for (String header : HEADERS) {
-            write(out, Message.body(header), blobs);
-        }
-        for (String blob : BLOBS) {
-            write(out, Message.blob(blob), blobs);
+        for (Message message : all()) {
+            write(out, message, blobs);
         }
         String kafka = AppInfoParser.getVersion();
         ApiTable.write(out.resolve("apis.json"), kafka);
         ErrorTable.writeIfMissing(out.resolve("errors.json"));
+    }
+
+    static List<Message> all() throws ReflectiveOperationException {
+        List<Message> all = new ArrayList<>();
+        for (String api : APIS) {
+            all.add(Message.body(api + "Request"));
+            all.add(Message.body(api + "Response"));
+        }
+        for (String header : HEADERS) {
+            all.add(Message.body(header));
+        }
+        for (String blob : BLOBS) {
+            all.add(Message.blob(blob));
+        }
+        return all;
     }
 
     private static void write(Path out, Message message, Blobs blobs) throws Exception {
