@@ -437,7 +437,8 @@ impl Answer<'_> {
         assigned.last_stable_offset = known(data.last_stable_offset, assigned.last_stable_offset);
         assigned.log_start_offset = known(data.log_start_offset, assigned.log_start_offset);
         if data.preferred_read_replica >= 0 {
-            assigned.prefer(data.preferred_read_replica, self.now + self.metadata.max_age());
+            let until = self.now + self.metadata.max_age();
+            assigned.prefer(data.preferred_read_replica, until, self.now);
         }
         let records = data.records.as_ref().filter(|records| !records.is_empty());
         let Some(records) = records else {

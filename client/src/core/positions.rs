@@ -187,8 +187,9 @@ impl Assigned {
         self.preferred.filter(|(_, until)| now <= *until).map(|(node, _)| node)
     }
 
-    pub(super) fn prefer(&mut self, node: i32, until: Instant) {
-        if self.preferred.is_none_or(|(known, _)| known != node) {
+    /// The leader says to read from this replica. It can say so again only when that time has passed.
+    pub(super) fn prefer(&mut self, node: i32, until: Instant, now: Instant) {
+        if self.preferred(now) != Some(node) {
             self.preferred = Some((node, until));
         }
     }

@@ -214,6 +214,22 @@ fn a_follower_is_left_when_its_connection_ends_or_after_a_while() {
 }
 
 #[test]
+fn a_follower_is_read_again_when_the_leader_names_it_again() {
+    let (mut rig, mut fetch) = in_session();
+    let mut data = nothing(0);
+    data.preferred_read_replica = 2;
+    for _ in 0..3 {
+        rig.answer(&fetch, fetched(vec![data.clone()]));
+        let fetch_from_follower = rig.request();
+        assert_eq!(fetch_from_follower.node_id, 2);
+        rig.pass(300_001);
+        rig.answer(&fetch_from_follower, fetched(vec![nothing(0)]));
+        fetch = rig.request();
+        assert_eq!(fetch.node_id, 1);
+    }
+}
+
+#[test]
 fn nothing_is_asked_of_a_broker_that_cannot_be_reached() {
     let mut rig = Rig::at(&[50, 60], FetchSettings::default());
     rig.down = vec![1];
