@@ -238,7 +238,7 @@ impl Fetching {
         now: Instant,
         mut can_send: impl FnMut(i32) -> Option<Versions>,
     ) -> Option<Outgoing> {
-        self.positions.follow_leaders(metadata);
+        self.positions.follow_leaders(metadata, now);
         self.settle();
         if let Some(asking) = offsets::next_request(&mut self.positions, metadata, now, &mut can_send) {
             let token = self.remember(InFlight::Offsets(asking.questions));

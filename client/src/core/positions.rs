@@ -67,6 +67,8 @@ pub(super) struct Assigned {
     pub(super) fetched: Place,
     /// The leader under which the position is known to be good.
     pub(super) leader: Option<Leader>,
+    /// The position is of a newer epoch than the leader that is known; a newer leader is waited for until then.
+    newer_leader_by: Option<Instant>,
     topic_id: Uuid,
     /// Since when, as a number that grows; `None` when it is not paused.
     pub(super) paused: Option<u64>,
@@ -129,6 +131,7 @@ impl Assigned {
             position: NOWHERE,
             fetched: NOWHERE,
             leader: None,
+            newer_leader_by: None,
             topic_id: Uuid::ZERO,
             paused: None,
             withheld: false,
@@ -363,6 +366,7 @@ impl Positions {
         assigned.position = place;
         assigned.fetched = place;
         assigned.leader = None;
+        assigned.newer_leader_by = None;
         assigned.blocked = false;
         assigned.batch_bytes = None;
         assigned.out_of_range = None;
@@ -427,7 +431,7 @@ impl Positions {
     }
 
     /// Compares every position with who leads its partition now: a position may have to be checked, or be worthless.
-    pub(super) fn follow_leaders(&mut self, metadata: &mut Metadata) {
+    pub(super) fn follow_leaders(&mut self, metadata: &mut Metadata, now: Instant) {
         if self.followed == Some(metadata.revision()) {
             return;
         }
@@ -446,7 +450,12 @@ impl Positions {
             if assigned.has_position()
                 && let Some(leader) = metadata.leader(partition)
             {
-                assigned.follow(leader, metadata);
+                if assigned.waits_for_newer(leader, now + metadata.max_age(), now) {
+                    metadata.request_refresh();
+                    self.followed = None;
+                } else {
+                    assigned.follow(leader);
+                }
             }
         }
         for partition in recreated {
@@ -682,14 +691,19 @@ fn reset_to(settings: &FetchSettings, clock: &WallClock, now: Instant) -> Option
 }
 
 impl Assigned {
+    /// Whether this leader is one of the past, by the epoch of the position: it cannot know that epoch, and would have the
+    /// position reset. So a newer leader is waited for, but no longer than until `by`. Where a topic was created again, or
+    /// the application sought an epoch that never was, there will be none.
+    fn waits_for_newer(&mut self, leader: Leader, by: Instant, now: Instant) -> bool {
+        let is_past = leader.epoch >= 0 && self.fetched.leader_epoch > leader.epoch;
+        is_past && self.leader != Some(leader) && now < *self.newer_leader_by.get_or_insert(by)
+    }
+
     /// Another leader, or another epoch of the same: whether the log there is what was read has to be asked, unless
     /// nobody can tell, or the newest record that was read is of this very epoch.
-    fn follow(&mut self, leader: Leader, metadata: &mut Metadata) {
+    fn follow(&mut self, leader: Leader) {
         if self.leader == Some(leader) {
             return;
-        }
-        if self.fetched.leader_epoch > leader.epoch && leader.epoch >= 0 {
-            metadata.request_refresh();
         }
         let epoch_is_unknown = leader.epoch < 0 || self.fetched.leader_epoch < 0;
         if self.phase == Phase::Fetching && !epoch_is_unknown && self.fetched.leader_epoch != leader.epoch {
@@ -700,6 +714,7 @@ impl Assigned {
             self.phase = Phase::NeedsValidation { then_reset: false };
         }
         self.leader = Some(leader);
+        self.newer_leader_by = None;
         self.preferred = None;
     }
 }

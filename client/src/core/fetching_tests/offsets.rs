@@ -293,12 +293,41 @@ fn t18_a_committed_offset_of_an_older_epoch_is_checked() {
     assert_eq!(epoch_asked(&rig.request()), (0, EPOCH, EPOCH - 2));
 }
 
+/// A consumer whose position is of the epoch after the one that metadata has.
+fn ahead_of_metadata() -> Rig {
+    let mut rig = Rig::new(1, policy(ResetPolicy::Earliest));
+    rig.metadata.sent(rig.now);
+    rig.learn(ID, &[(1, EPOCH)]);
+    rig.fetching.set_committed(&tp(0), Some(place(50, EPOCH + 1)), rig.now);
+    rig
+}
+
 #[test]
-fn a_committed_offset_of_a_newer_epoch_shows_that_metadata_is_old() {
-    let mut rig = Rig::new(1, FetchSettings::default());
-    rig.fetching.set_committed(&tp(0), Some(place(50, EPOCH + 2)), rig.now);
-    rig.request();
-    assert!(rig.wants_metadata());
+fn t18_a_position_of_a_newer_epoch_is_not_checked_with_an_older_leader() {
+    let mut rig = ahead_of_metadata();
+    for _ in 0..3 {
+        assert!(rig.requests().is_empty());
+        assert!(rig.wants_metadata());
+        rig.metadata.sent(rig.now);
+        rig.learn(ID, &[(1, EPOCH)]);
+    }
+    rig.learn(ID, &[(2, EPOCH + 1)]);
+    let fetch = rig.request();
+    assert_eq!((fetch.node_id, asked(&fetch)), (2, vec![(0, 50)]));
+}
+
+#[test]
+fn a2_a_newer_epoch_that_nobody_confirms_is_given_up_after_a_while() {
+    let mut rig = ahead_of_metadata();
+    assert!(rig.requests().is_empty());
+    rig.pass(299_999);
+    rig.learn(ID, &[(1, EPOCH)]);
+    assert!(rig.requests().is_empty());
+    rig.pass(1);
+    let question = rig.request();
+    assert_eq!((question.node_id, epoch_asked(&question)), (1, (0, EPOCH, EPOCH + 1)));
+    rig.answer(&question, epoch_end(0, -1, -1));
+    assert_eq!(list_offsets(&rig.request()), (0, EPOCH, -2));
 }
 
 #[test]
