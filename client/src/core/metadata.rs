@@ -130,8 +130,10 @@ struct Refresh {
     in_flight: bool,
     last_attempt: Option<Instant>,
     last_success: Option<Instant>,
-    /// Requests in a row that brought nothing new.
+    /// Requests in a row that brought nothing new although somebody waited for news.
     in_vain: u32,
+    /// Nobody waits for what the request under way brings: it went out because of age.
+    is_by_age: bool,
 }
 
 impl Metadata {
@@ -233,7 +235,7 @@ impl Metadata {
 
     /// When the next request is due, no earlier than `now`; `None` while one is under way.
     pub fn due(&self, now: Instant) -> Option<Instant> {
-        let Refresh { wanted, in_flight, last_attempt, last_success, in_vain } = &self.refresh;
+        let Refresh { wanted, in_flight, last_attempt, last_success, in_vain, .. } = &self.refresh;
         if *in_flight {
             return None;
         }
@@ -258,6 +260,7 @@ impl Metadata {
     /// A request went out.
     pub fn sent(&mut self, now: Instant) {
         self.refresh.in_flight = true;
+        self.refresh.is_by_age = !self.refresh.wanted && self.refresh.last_success.is_some();
         self.refresh.wanted = false;
         self.refresh.last_attempt = Some(now);
     }
@@ -338,12 +341,14 @@ impl Metadata {
         }
         self.recovery.succeed();
         self.revision += u64::from(changed);
+        let is_by_age = self.refresh.is_by_age;
         self.refresh = Refresh {
             wanted: self.refresh.wanted || unsettled,
             in_flight: false,
             last_attempt: Some(now),
             last_success: Some(now),
-            in_vain: if changed { 0 } else { self.refresh.in_vain.saturating_add(1) },
+            in_vain: if changed || is_by_age { 0 } else { self.refresh.in_vain.saturating_add(1) },
+            is_by_age: false,
         };
         Ok(())
     }
@@ -567,6 +572,23 @@ mod tests {
         metadata.update(&answer(ID, 2, 6), 12, now).unwrap();
         metadata.request_refresh();
         assert_eq!(metadata.due(now), Some(now + 100 * T));
+    }
+
+    #[test]
+    fn what_is_asked_for_by_age_alone_is_not_in_vain() {
+        let mut now = test_support::start();
+        let mut metadata = metadata();
+        for _ in 0..6 {
+            metadata.sent(now);
+            metadata.update(&answer(ID, 1, 5), 12, now).unwrap();
+            now = metadata.due(now).unwrap();
+        }
+        metadata.request_refresh();
+        assert_eq!(metadata.due(now), Some(now));
+        metadata.sent(now);
+        metadata.update(&answer(ID, 1, 5), 12, now).unwrap();
+        metadata.request_refresh();
+        assert_eq!(metadata.due(now), Some(now + 200 * T));
     }
 
     #[test]
