@@ -55,6 +55,7 @@ impl Config {
         ] {
             *wait = (*wait).max(SHORTEST_WAIT);
         }
+        config.fetch_max_bytes = config.fetch_max_bytes.max(1);
         config.max_partition_fetch_bytes = config.max_partition_fetch_bytes.max(1);
         Ok(config)
     }

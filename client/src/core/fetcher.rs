@@ -29,7 +29,7 @@ const TOPIC_IDS: i16 = 13;
 const MAX_BYTES: i16 = 3;
 /// What records take in memory besides their bytes, for each partition of an answer.
 const BOOKKEEPING: usize = 512;
-/// It is not worth asking for less than this.
+/// It is not worth asking for less than this, unless so little is all that may ever be asked for.
 const LEAST_SHARE: usize = 64 << 10;
 /// How many full answers of a partition are held: one that the application is at, and one to follow.
 const FULL_ANSWERS: usize = 2;
@@ -149,8 +149,8 @@ impl Fetcher {
         for (node_id, mut wanted) in first.into_iter().chain(by_node) {
             let settings = positions.settings();
             let share = (self.budget.free() / brokers).min(positive(settings.fetch_max_bytes));
-            if share < LEAST_SHARE.min(positive(settings.max_partition_fetch_bytes)) && !self.budget.is_idle()
-            {
+            let least = settings.max_partition_fetch_bytes.min(settings.fetch_max_bytes);
+            if share < LEAST_SHARE.min(positive(least)) && !self.budget.is_idle() {
                 self.is_short = true;
                 return None;
             }

@@ -251,6 +251,18 @@ fn brokers_take_turns_where_there_is_room_for_one() {
 }
 
 #[test]
+fn small_answers_are_asked_for_from_all_brokers_at_once() {
+    let settings = FetchSettings { fetch_max_bytes: 50_000, ..FetchSettings::default() };
+    let mut rig = Rig::at(&[0, 0], settings);
+    let requests = rig.requests();
+    assert_eq!(requests.iter().map(|request| request.node_id).collect::<Vec<_>>(), [1, 2]);
+    rig.answer(&requests[0], fetched(vec![records(0, batch(0, 10))]));
+    assert_eq!(asked(&rig.request()), [(0, 10)], "while the application has records");
+    assert!(rig.fetching.pause(&tp(0)));
+    assert!(rig.fetching.to_shed().is_empty());
+}
+
+#[test]
 fn a12_small_answers_that_pile_up_count_with_what_keeps_their_books() {
     const BUDGET: usize = 2 << 20;
     let mut story = Story::new(100, BUDGET, incompressible(1));
