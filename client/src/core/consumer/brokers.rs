@@ -35,6 +35,12 @@ impl Core {
         self.subscription.topics().iter().chain(watched).chain(read).cloned().collect()
     }
 
+    /// Whether the application has asked for this topic, or for partitions of it.
+    fn reads(&self, topic: &Str) -> bool {
+        self.subscription.topics().contains(topic)
+            || self.fetching.assignment().any(|partition| partition.topic == *topic)
+    }
+
     /// When metadata is to be asked for; `None` while nobody needs any.
     pub(super) fn metadata_due(&self, now: Instant) -> Option<Instant> {
         let is_needed = self.subscription.uses_group()
@@ -101,12 +107,11 @@ impl Core {
             return;
         }
         for topic in &response.topics {
-            let is_ours = topic.name.as_ref().is_some_and(|name| self.subscription.topics().contains(name));
-            if let Err(code) = topic.error_code.ok()
-                && is_ours
+            if let (Err(code), Some(name)) = (topic.error_code.ok(), &topic.name)
                 && !code.is_retriable()
+                && self.reads(name)
             {
-                self.fail(Error::Broker { doing: "asking about the subscribed topics", code });
+                self.fail(Error::Topic { topic: name.to_string(), code });
             }
         }
         // Those that were asked for by id too.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use milena_protocol::Api;
+use milena_protocol::{Api, ErrorCode, Uuid};
 
 use super::sim::{Sim, config, t};
 use crate::core::io::{Answer, Command, Fault};
+use crate::core::test_support::{metadata_response, topic_answer};
 use crate::{Error, FetchError, OffsetReset};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,6 +26,27 @@ fn a2_records_without_end_do_not_hide_an_error() {
     assert_eq!(poll_with_records(&mut sim), Ok(Answer::Done));
     assert_eq!(poll_with_records(&mut sim), Err(error));
     assert_eq!(poll_with_records(&mut sim), Ok(Answer::Done));
+}
+
+#[test]
+fn a2_a_topic_that_may_not_be_described_is_named_by_an_error_whoever_chose_it() {
+    for code in [ErrorCode::TOPIC_AUTHORIZATION_FAILED, ErrorCode::INVALID_TOPIC_EXCEPTION] {
+        for is_assigned in [true, false] {
+            let mut sim = Sim::new(config());
+            let mut refused = topic_answer("t", Uuid::ZERO, vec![]);
+            refused.error_code = code;
+            for _ in 0..10 {
+                sim.otherwise(Api::Metadata, metadata_response(&[1], vec![refused.clone()]));
+            }
+            if is_assigned {
+                sim.call(Command::Assign([t(0)].into()));
+            } else {
+                sim.subscribe(&["t"]);
+            }
+            let error = Error::Topic { topic: "t".into(), code };
+            assert_eq!(sim.poll(SECOND), Err(error), "assigned: {is_assigned}");
+        }
+    }
 }
 
 #[test]
