@@ -376,10 +376,14 @@ impl ClassicMembership {
             self.request_rejoin("received assignment does not match the current subscription");
             return Ok(None);
         }
+        // What else the subscription has gained since it was joined with is still to be joined with.
         for partition in &assigned {
             subscription.given(&partition.topic);
+            let joined = self.joined_topics.get_or_insert_default();
+            if !joined.contains(&partition.topic) {
+                joined.insert(partition.topic.clone());
+            }
         }
-        self.joined_topics = Some(subscription.topics().clone());
         let change = Change::new(owned, assigned);
         if !self.is_eager() && !change.revoked.is_empty() {
             self.request_rejoin("need to revoke partitions and re-join");

@@ -8,7 +8,10 @@ use milena_protocol::{Api, ErrorCode, RequestBody, Uuid};
 use super::sim::{Sim, assigned, config, coordinator, heartbeat, leading, refused_commit, t};
 use crate::core::io::RebalanceKind::{Assigned, Lost, Revoked};
 use crate::core::io::{Answer, Command, Update};
+use crate::core::member_data;
+use crate::core::subscription::{Interest, TopicPattern};
 use crate::core::test_support::{T, metadata_response, partition_answer, topic_answer};
+use crate::core::topic_partition::TopicPartition;
 use crate::{Error, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -188,6 +191,57 @@ fn a_subscription_that_changes_is_joined_with() {
     let call = sim.call(Command::Unsubscribe);
     assert_eq!(sim.answers[&call], Ok(Answer::Done));
     assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::LeaveGroup]);
+}
+
+/// The topics that each JoinGroup named.
+fn joined_with(sim: &Sim) -> Vec<Vec<String>> {
+    let joins = sim.sent.iter().filter_map(|sent| match &sent.body {
+        RequestBody::JoinGroup(join) => Some(leading(join, 1)),
+        _ => None,
+    });
+    joins.map(|response| member_data::member(&response.members[0]).unwrap().topics).collect()
+}
+
+#[test]
+fn a_subscription_that_changes_while_the_group_is_joined_is_joined_with_afterwards() {
+    let mut sim = Sim::new(config());
+    sim.topics.insert("u".into(), 1);
+    sim.subscribe(&["t"]);
+    sim.no_answer(Api::SyncGroup);
+    sim.poll(T).unwrap();
+    sim.subscribe(&["t", "u"]);
+    sim.answer_now(Api::SyncGroup, assigned(&[0, 1]));
+    sim.poll(SECOND).unwrap();
+    assert_eq!(joined_with(&sim)[2..], [["t", "u"]]);
+    assert_eq!(sim.rebalances.last(), Some(&(Assigned, vec![t(0), t(1), TopicPartition::new("u", 0)])));
+}
+
+#[test]
+fn a_topic_that_a_pattern_finds_while_the_group_is_joined_is_joined_with_afterwards() {
+    let mut sim = Sim::new(config().metadata_max_age(SECOND));
+    sim.call(Command::Subscribe(Interest::Pattern(TopicPattern::new("t|u").unwrap())));
+    sim.no_answer(Api::SyncGroup);
+    sim.poll(T).unwrap();
+    sim.topics.insert("u".into(), 1);
+    sim.pass(2 * SECOND);
+    sim.answer_now(Api::SyncGroup, assigned(&[0, 1]));
+    sim.poll(SECOND).unwrap();
+    assert_eq!(joined_with(&sim)[2..], [["t", "u"]]);
+}
+
+#[test]
+fn a_topic_of_a_pattern_that_the_group_gives_first_is_no_reason_to_join_again() {
+    let mut sim = Sim::new(config());
+    sim.call(Command::Subscribe(Interest::Pattern(TopicPattern::new("t|u").unwrap())));
+    let decision = vec![("m".to_owned(), vec![("u".to_owned(), vec![0])])];
+    let mut given = SyncGroupResponse::default();
+    given.assignment = member_data::assignments(decision).remove(0).assignment;
+    sim.no_answer(Api::SyncGroup);
+    sim.poll(T).unwrap();
+    sim.topics.insert("u".into(), 1);
+    sim.answer_now(Api::SyncGroup, given);
+    sim.poll(SECOND).unwrap();
+    assert_eq!(joined_with(&sim).len(), 2);
 }
 
 #[test]
