@@ -74,6 +74,8 @@ pub(super) struct ClassicMembership {
     /// For the leader: what its assignment was based on.
     led: Option<Led>,
     retry_at: Option<Instant>,
+    /// A JoinGroup is on its way. There is no second one before its answer, which may bring an id that nobody else knows.
+    awaits_join: bool,
 }
 
 #[derive(Debug)]
@@ -107,6 +109,7 @@ impl ClassicMembership {
             joined_topics: None,
             led: None,
             retry_at: None,
+            awaits_join: false,
         }
     }
 
@@ -143,12 +146,22 @@ impl ClassicMembership {
 
     /// Whether the coordinator has to be told. A static member keeps its place, and comes back or not.
     pub(super) fn has_to_leave(&self) -> bool {
-        !self.is_static() && (self.is_joining() || !self.generation.member_id.is_empty())
+        !self.is_static() && (self.awaits_join || !self.generation.member_id.is_empty())
     }
 
-    /// Whether a JoinGroup is under way.
-    pub(super) fn is_joining(&self) -> bool {
+    /// Whether a JoinGroup is under way for this membership.
+    fn is_joining(&self) -> bool {
         matches!(self.state, State::Joining)
+    }
+
+    /// T9: whether the coordinator is about to give an id, which would stay behind if nobody knew of it.
+    pub(super) fn awaits_id(&self) -> bool {
+        self.awaits_join && !self.is_static() && self.generation.member_id.is_empty()
+    }
+
+    /// Whether an answer is awaited that may be long in coming, and is not needed to leave.
+    pub(super) fn awaits_others(&self) -> bool {
+        self.awaits_join && !self.awaits_id() || self.is_syncing()
     }
 
     /// The topics that the leader needs to know of; `None` for all others.
@@ -181,7 +194,7 @@ impl ClassicMembership {
 
     /// Whether a JoinGroup, and what comes before it, is due.
     pub(super) fn wants_to_join(&mut self, topics: &BTreeSet<Str>, now: Instant) -> bool {
-        let waits = self.retry_at.is_some_and(|at| at > now);
+        let waits = self.awaits_join || self.retry_at.is_some_and(|at| at > now);
         if waits || !matches!(self.state, State::Outside | State::Rejoining | State::Member) {
             return false;
         }
@@ -218,6 +231,7 @@ impl ClassicMembership {
         owned: &BTreeSet<TopicPartition>,
     ) -> JoinGroupRequest {
         self.state = State::Joining;
+        self.awaits_join = true;
         self.retry_at = None;
         self.joined_topics = Some(topics.clone());
         let rack = Some(&self.settings.client_rack).filter(|rack| !rack.is_empty());
@@ -236,7 +250,14 @@ impl ClassicMembership {
 
     /// The answer to JoinGroup.
     pub(super) fn joined(&mut self, response: JoinGroupResponse, now: Instant) -> Next {
+        let was_awaited_id = self.awaits_id();
+        self.awaits_join = false;
         if !self.is_joining() {
+            // Meanwhile it was to leave, or was refused. But it has the id: to leave by, or to join with.
+            let gives_id = matches!(response.error_code, ErrorCode::NONE | ErrorCode::MEMBER_ID_REQUIRED);
+            if was_awaited_id && gives_id {
+                self.generation.member_id = response.member_id.detached();
+            }
             return Next::GoOn;
         }
         let Err(error) = response.error_code.ok() else { return self.accepted(response, now) };
@@ -394,7 +415,13 @@ impl ClassicMembership {
         Ok(Some(change))
     }
 
-    /// A JoinGroup or SyncGroup got no answer.
+    /// The JoinGroup got no answer.
+    pub(super) fn join_unanswered(&mut self, now: Instant) {
+        self.awaits_join = false;
+        self.unanswered(now);
+    }
+
+    /// A JoinGroup or SyncGroup got no answer, or could not be sent.
     pub(super) fn unanswered(&mut self, now: Instant) {
         if matches!(self.state, State::Joining | State::Syncing) {
             self.retry(now);
@@ -446,9 +473,9 @@ impl ClassicMembership {
         is_current
     }
 
-    /// The request to leave; `None` when there is nothing to leave, or when the group is to keep the place. The
-    /// consumer is outside from now on.
-    pub(super) fn leave(&mut self, reason: &str, version: i16) -> Option<LeaveGroupRequest> {
+    /// The request to leave, in its newest form; `None` when there is nothing to leave, or when the group is to keep the
+    /// place. The consumer is outside from now on.
+    pub(super) fn leave(&mut self, reason: &str) -> Option<LeaveGroupRequest> {
         let member_id = self.generation.member_id.clone();
         self.reset(true, "left the group");
         if member_id.is_empty() || self.is_static() {
@@ -456,13 +483,9 @@ impl ClassicMembership {
         }
         let mut request = LeaveGroupRequest::default();
         request.group_id = self.settings.group_id.clone();
-        if version >= LEAVE_BATCH {
-            let mut member = MemberIdentity::default();
-            (member.member_id, member.reason) = (member_id, Some(truncated(reason).into()));
-            request.members = vec![member];
-        } else {
-            request.member_id = member_id;
-        }
+        let mut member = MemberIdentity::default();
+        (member.member_id, member.reason) = (member_id, Some(truncated(reason).into()));
+        request.members = vec![member];
         Some(request)
     }
 
@@ -509,6 +532,15 @@ impl ClassicMembership {
     fn assignor(&self, name: &str) -> Option<&dyn Assignor> {
         self.assignors.iter().find(|assignor| assignor.name() == name).map(|assignor| &**assignor)
     }
+}
+
+/// The request to leave, in the form that this version has.
+pub(super) fn leave_request(mut request: LeaveGroupRequest, version: i16) -> LeaveGroupRequest {
+    if version < LEAVE_BATCH {
+        let members = std::mem::take(&mut request.members).into_iter();
+        members.for_each(|member| request.member_id = member.member_id);
+    }
+    request
 }
 
 fn truncated(reason: &str) -> &str {

@@ -28,7 +28,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use milena_protocol::{Api, RequestBody, Str};
+use milena_protocol::Str;
 
 use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId};
@@ -42,7 +42,7 @@ use super::subscription::Subscription;
 use super::topic_partition::TopicPartition;
 use super::wall_clock::WallClock;
 use crate::{Config, ConfigError, Error};
-use group::{Group, Handover, Unsubscribing};
+use group::{Farewell, Group, Handover, Unsubscribing};
 use reports::Reported;
 
 /// The consumer, without a clock and without sockets.
@@ -94,7 +94,7 @@ enum Tag {
     Sync,
     Heartbeat(Generation),
     GroupHeartbeat(u64),
-    Leave,
+    Leave(Box<Farewell>),
     Commit(Generation),
     Committed { asked: BTreeSet<TopicPartition>, assignment: u64 },
     Lookup(LookupToken),
@@ -126,10 +126,6 @@ struct Closing {
     is_abandoned: bool,
     /// The partitions have gone.
     handed_over: bool,
-    /// The request that leaves the group, once it has been made.
-    farewell: Option<(Api, RequestBody)>,
-    /// It is on its way.
-    leaving: bool,
     /// Why the last commit failed, if it did.
     error: Option<Error>,
     finished: bool,
@@ -143,8 +139,6 @@ impl Closing {
             deadline,
             is_abandoned: false,
             handed_over: false,
-            farewell: None,
-            leaving: false,
             error: None,
             finished: false,
         }
@@ -241,6 +235,7 @@ impl Core {
         self.keep_membership(now);
         self.refresh_metadata(now);
         self.keep_coordinator(now);
+        self.send_farewells(now);
         self.look_up(now);
         self.commit_pins(now);
         if self.closing.is_some() {
@@ -272,7 +267,7 @@ impl Core {
                 Tag::Sync => self.sync_answered(answer, now),
                 Tag::Heartbeat(generation) => self.heartbeat_answered(&generation, answer, now),
                 Tag::GroupHeartbeat(attempt) => self.group_heartbeat_answered(attempt, answer, now),
-                Tag::Leave => self.leave_answered(answer, now),
+                Tag::Leave(farewell) => self.leave_answered(*farewell, answer, now),
                 Tag::Commit(generation) => self.commit_answered(&generation, answer, now),
                 Tag::Committed { asked, assignment } => {
                     self.committed_answered(&asked, assignment, answer, now);

@@ -6,6 +6,7 @@ use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
 
 use super::Answered;
 use super::handover::Then;
+use super::leaving::UNSUBSCRIBED;
 use crate::Error;
 use crate::core::classic_membership::ClassicMembership;
 use crate::core::consumer::{Core, Tag};
@@ -81,7 +82,7 @@ impl Core {
         let Some(group) = &mut self.group else { return };
         let Some(membership) = group.membership.classic() else { return };
         let Ok((_, ResponseBody::JoinGroup(response))) = answer else {
-            return membership.unanswered(now);
+            return membership.join_unanswered(now);
         };
         let next = membership.joined(response, now);
         if membership.is_syncing() {
@@ -90,6 +91,11 @@ impl Core {
         if membership.needs_heartbeat() {
             group.heartbeat.joined(now);
             group.coordinator.works();
+        }
+        // T9: an id that comes after the application has unsubscribed is given back.
+        let is_late = self.closing.is_none() && !self.subscription.uses_group();
+        if is_late && membership.has_to_leave() {
+            self.leave(UNSUBSCRIBED, now);
         }
         self.follow(next, now);
     }
@@ -168,14 +174,26 @@ impl Core {
 
     /// Leaves, best effort.
     pub(super) fn send_leave_group(&mut self, reason: &str, now: Instant) {
-        let versions = self.coordinator_versions(now);
+        self.leave_the_line();
         let Some(group) = &mut self.group else { return };
         let Some(membership) = group.membership.classic() else { return };
-        let version = versions.and_then(|versions| versions.newest(Api::LeaveGroup));
-        let request = membership.leave(reason, version.unwrap_or(i16::MAX));
+        let request = membership.leave(reason);
         group.sync = None;
-        if let (Some(version), Some(request)) = (version, request) {
-            self.say_farewell((Api::LeaveGroup, version), RequestBody::LeaveGroup(request), now);
+        if let Some(request) = request {
+            self.say_farewell(Api::LeaveGroup, RequestBody::LeaveGroup(request), now);
         }
+    }
+
+    /// A broker answers the requests of a connection in turn, and those to join or sync a group when all its members are
+    /// there: what need not wait for them must not be behind such a request. Says whether there was one.
+    pub(super) fn leave_the_line(&mut self) -> bool {
+        let Some(group) = &mut self.group else { return false };
+        let is_unsent = group.sync.is_some();
+        let membership = group.membership.classic();
+        let waits = !is_unsent && membership.is_some_and(|membership| membership.awaits_others());
+        if waits {
+            self.network.close(Peer::Coordinator);
+        }
+        waits
     }
 }

@@ -165,13 +165,11 @@ impl Core {
 
     /// Leaves, best effort.
     pub(super) fn send_farewell(&mut self, request: Option<ConsumerGroupHeartbeatRequest>, now: Instant) {
-        let versions = self.coordinator_versions(now);
         let Some(group) = &mut self.group else { return };
         group.heartbeat.start_anew(now);
-        let version = versions.and_then(|versions| versions.newest(Api::ConsumerGroupHeartbeat));
-        if let (Some(version), Some(request)) = (version, request) {
+        if let Some(request) = request {
             let body = RequestBody::ConsumerGroupHeartbeat(request);
-            self.say_farewell((Api::ConsumerGroupHeartbeat, version), body, now);
+            self.say_farewell(Api::ConsumerGroupHeartbeat, body, now);
         }
     }
 }

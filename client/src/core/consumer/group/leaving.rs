@@ -3,13 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
-
-use super::Answered;
 use super::handover::Then;
 use crate::Error;
 use crate::core::commits::{Commit, Why};
-use crate::core::consumer::{Core, Tag};
+use crate::core::consumer::Core;
 use crate::core::io::{Answer, CallId};
 use crate::core::membership::Membership;
 use crate::core::network::Peer;
@@ -18,6 +15,9 @@ use crate::core::subscription::Interest;
 use crate::core::topic_partition::TopicPartition;
 
 const EXCLUSIVE: Error = Error::Misuse("to subscribe and to assign exclude each other; unsubscribe first");
+
+/// Why a member leaves whose application has unsubscribed.
+pub(super) const UNSUBSCRIBED: &str = "the consumer unsubscribed from all topics";
 
 /// The application wants to read nothing any more.
 #[derive(Debug, Default)]
@@ -93,7 +93,7 @@ impl Core {
         }
         let Some(Unsubscribing { calls, interest }) = self.unsubscribing.take() else { return };
         self.subscription.set(interest);
-        self.leave("the consumer unsubscribed from all topics", now);
+        self.leave(UNSUBSCRIBED, now);
         calls.into_iter().for_each(|call| self.answer(call, Ok(Answer::Done)));
     }
 
@@ -129,81 +129,40 @@ impl Core {
         if deadline <= now || !self.network.ever_ready {
             return self.finish();
         }
-        if closing.leaving {
-            return;
-        }
         if !closing.handed_over && !is_abandoned {
             self.go_on_handing_over(now);
             if !self.is_handing_over() {
                 self.hand_over(Then::Leave, now);
             }
         }
-        let versions = self.coordinator_versions(now);
         let is_handing_over = self.is_handing_over();
         let Some(group) = &mut self.group else { return self.finish() };
         if (is_handing_over || !group.commits.is_empty()) && !is_abandoned {
             return;
         }
-        let farewell = self.closing.as_ref().and_then(|closing| closing.farewell.clone());
-        if farewell.is_none() && !group.membership.has_to_leave() {
+        let has_to_leave = group.membership.has_to_leave();
+        if !has_to_leave && !group.farewells.are_to_come() {
             return self.finish();
         }
-        if let Some(membership) = group.membership.classic().filter(|membership| membership.is_joining()) {
-            // T9: the coordinator is about to give an id, which would stay behind. Once it has, the request is not waited
-            // for: a broker answers those of a connection in turn, and JoinGroup may wait for others.
-            if !membership.generation().member_id.is_empty() {
-                membership.unanswered(now);
-                self.network.close(Peer::Coordinator);
-            }
+        if has_to_leave && (group.awaits_id() || self.leave_the_line()) {
             return;
         }
-        if group.coordinator.address().is_none() && !self.is_any_broker_usable(now) {
+        let is_lost = self.group.as_ref().is_some_and(|group| group.coordinator.address().is_none());
+        if is_lost && !self.is_any_broker_usable(now) {
             // It will find out by itself, after session.timeout.ms.
             return self.finish();
         }
-        let Some(versions) = versions else { return };
+        if !has_to_leave || self.coordinator_versions(now).is_none() {
+            return;
+        }
         let network = &self.network;
         let can_send = |node_id| network.usable(Peer::Node(node_id), now).cloned();
         if let Some(outgoing) = self.fetching.next_close(can_send) {
             return self.send_outgoing(outgoing, now);
         }
-        if let Some(closing) = &mut self.closing {
-            closing.leaving = true;
-        }
-        match farewell {
-            None => self.leave("the consumer is being closed", now),
-            Some((api, body)) => match versions.newest(api) {
-                Some(version) => self.say_farewell((api, version), body, now),
-                None => self.finish(),
-            },
-        }
-    }
-
-    /// Sends the request that leaves the group. Who closes waits for the answer, and has to be able to say it again.
-    pub(super) fn say_farewell(&mut self, (api, version): (Api, i16), body: RequestBody, now: Instant) {
-        if let Some(closing) = &mut self.closing {
-            closing.farewell = Some((api, body.clone()));
-        }
-        self.send_to_coordinator((api, version), body, Tag::Leave, now);
-    }
-
-    pub(in super::super) fn leave_answered(&mut self, answer: Answered, now: Instant) {
-        let Some(closing) = self.closing.as_mut().filter(|closing| closing.leaving) else { return };
-        let error = match answer {
-            Ok((_, ResponseBody::LeaveGroup(response))) => response.error_code,
-            Ok((_, ResponseBody::ConsumerGroupHeartbeat(response))) => response.error_code,
-            Ok(_) => ErrorCode::NONE,
-            Err(_) => ErrorCode::COORDINATOR_NOT_AVAILABLE,
-        };
-        match error {
-            // Without it the others would wait for a whole session: the coordinator has moved, and another takes it.
-            ErrorCode::NOT_COORDINATOR
-            | ErrorCode::COORDINATOR_NOT_AVAILABLE
-            | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => {
-                closing.leaving = false;
-                self.lose_coordinator(now);
-            }
-            _ => self.finish(),
+        self.leave("the consumer is being closed", now);
+        if !self.group.as_ref().is_some_and(|group| group.farewells.are_to_come()) {
+            self.finish();
         }
     }
 

@@ -4,9 +4,11 @@
 
 mod classic;
 mod consumer_protocol;
+mod farewells;
 mod handover;
 mod leaving;
 
+pub(super) use farewells::Farewell;
 pub(super) use handover::Handover;
 pub(super) use leaving::Unsubscribing;
 
@@ -30,6 +32,7 @@ use crate::core::network::Peer;
 use crate::core::rng::Rng;
 use crate::core::versions::Versions;
 use crate::{Config, Error, GroupProtocol};
+use farewells::Farewells;
 
 /// A JoinGroup may take this much longer than the group waits for its members (T10).
 const JOIN_LAPSE: Duration = Duration::from_secs(5);
@@ -50,6 +53,8 @@ pub(super) struct Group {
     /// To be sent as soon as the coordinator takes it.
     sync: Option<SyncGroupRequest>,
     join_timeout: Duration,
+    session_timeout: Duration,
+    farewells: Farewells,
     /// Counts the changes of the assignment.
     pub(super) assignment: u64,
 }
@@ -81,6 +86,8 @@ impl Group {
             heartbeat: Heartbeat::new(heartbeat, now),
             sync: None,
             join_timeout: config.request_timeout.max(config.max_poll_interval + JOIN_LAPSE),
+            session_timeout: config.session_timeout,
+            farewells: Farewells::default(),
             assignment: 0,
         })
     }
@@ -91,6 +98,11 @@ impl Group {
         let too_old = |&(named, first): &(Api, i16)| named == api && version < first;
         let unusable = self.membership.is_static() && STATIC_MEMBERS.iter().any(too_old);
         (!unusable).then_some(version)
+    }
+
+    /// Whether the coordinator is about to give this member its id.
+    fn awaits_id(&mut self) -> bool {
+        self.membership.classic().is_some_and(|membership| membership.awaits_id())
     }
 
     /// A commit as this generation was refused. Says whether that is news.
@@ -127,6 +139,7 @@ impl Core {
                 || self.subscription.is_manual() && self.fetching.waits_for_committed()
                 || !group.commits.is_empty()
                 || group.committed.has_queries()
+                || group.farewells.are_waiting()
         })
     }
 

@@ -7,6 +7,7 @@ mod consumer_protocol_histories;
 mod errors;
 mod extremes;
 mod joining;
+mod leaving;
 mod lookups;
 mod offsets;
 mod pins;
