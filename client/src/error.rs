@@ -84,7 +84,8 @@ pub enum Error {
     /// This consumer is no longer in its group (Kafka's `CommitFailedException`): others may have its partitions, and
     /// nothing was committed. Poll to join again.
     CommitFailed,
-    /// Another consumer has taken over this `group.instance.id` (KIP-345). This one is to be closed.
+    /// Another consumer has taken over this `group.instance.id` (KIP-345). This one is to be closed: each poll says so
+    /// again, and only a new subscription takes the id back.
     Fenced,
     /// Another consumer that has not left the group has this `group.instance.id` (KIP-848). Close the other one, or wait
     /// until its session is over, and subscribe again.

@@ -29,6 +29,7 @@
 //! - A topic that was deleted and made again is read from its start, whatever the reset policy says: all of it is new.
 //! - Under the cooperative protocol what was read during a rebalance is committed before it moves.
 //! - The commit before a rebalance does not wait for topics that were deleted.
+//! - A static member whose `group.instance.id` was taken by another does not take it back at its next poll.
 //! - `unsubscribe` commits, where `enable.auto.commit` is on.
 //! - A property that is not known is an error, with the nearest name that is; Java's consumer warns.
 //! - A poll fails with [`Error::Unreachable`] when no broker could be reached for `default.api.timeout.ms`; Java's returns

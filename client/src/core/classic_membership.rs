@@ -8,13 +8,15 @@
 //!      |     the given id (T9)    +-------------------------------------> Syncing
 //!      |                                                                      | SyncGroup's answer
 //!      | left, or membership lost:                 taken over in a poll       v
-//!      | 22, 25, 82                       Member <----------------------- Assigned
+//!      | 22, 25                           Member <----------------------- Assigned
 //!      +----------------------------------  |
 //!                                           +--> Joining: the group changes hands (27), the subscription or, for the
 //!                                                leader, the topics have changed, partitions were given up (KIP-429)
 //! ```
 //! A step that fails leads to `Rejoining`: the same as `Member` or `Outside` in that a JoinGroup comes next, but partitions
-//! were given up already where they must be. A new generation begins with every JoinGroup that is answered.
+//! were given up already where they must be. A new generation begins with every JoinGroup that is answered. Where another
+//! has taken the `group.instance.id` (82), `Fenced` is the end, until the application subscribes anew: to join would be to
+//! take it back (T12).
 //!
 //! This machine decides; the [consumer](super::consumer) sends what it says, and only starts to join within a poll.
 
@@ -52,6 +54,7 @@ enum State {
     Syncing,
     Assigned(Bytes),
     Member,
+    Fenced,
 }
 
 #[derive(Debug)]
@@ -136,12 +139,24 @@ impl ClassicMembership {
 
     /// Whether the group is changing hands.
     pub(super) fn is_rebalancing(&self) -> bool {
-        !matches!(self.state, State::Outside | State::Member | State::Assigned(_))
+        !matches!(self.state, State::Outside | State::Member | State::Assigned(_) | State::Fenced)
+    }
+
+    /// Whether another has the `group.instance.id`, so that this member does not join again by itself.
+    pub(super) fn is_fenced(&self) -> bool {
+        matches!(self.state, State::Fenced)
+    }
+
+    /// The application wants other topics, and is to have its way.
+    pub(super) fn resubscribed(&mut self) {
+        if self.is_fenced() {
+            self.state = State::Outside;
+        }
     }
 
     /// Whether the coordinator expects to hear from this member.
     pub(super) fn needs_heartbeat(&self) -> bool {
-        !matches!(self.state, State::Outside | State::Rejoining | State::Joining)
+        !matches!(self.state, State::Outside | State::Rejoining | State::Joining | State::Fenced)
     }
 
     /// Whether the coordinator has to be told. A static member keeps its place, and comes back or not.
@@ -452,11 +467,10 @@ impl ClassicMembership {
                 self.fenced(sent, error);
                 Next::GoOn
             }
-            ErrorCode::FENCED_INSTANCE_ID if *sent == self.generation => {
-                self.reset(true, "the instance id is taken");
-                Next::Fail(Error::Fenced)
+            ErrorCode::FENCED_INSTANCE_ID => {
+                self.instance_fenced(sent);
+                Next::GoOn
             }
-            ErrorCode::FENCED_INSTANCE_ID => Next::GoOn,
             error if error.is_retriable() => Next::GoOn,
             error => Next::Fail(Error::Broker { doing: "sending a heartbeat", code: error }),
         }
@@ -471,6 +485,14 @@ impl ClassicMembership {
             self.reset(error != ErrorCode::ILLEGAL_GENERATION, "the coordinator refused this generation");
         }
         is_current
+    }
+
+    /// A request of the generation `sent` has met another member with the same `group.instance.id`.
+    pub(super) fn instance_fenced(&mut self, sent: &Generation) {
+        if *sent == self.generation {
+            self.reset(true, "the instance id was taken");
+            self.state = State::Fenced;
+        }
     }
 
     /// The request to leave, in its newest form; `None` when there is nothing to leave, or when the group is to keep the
@@ -512,10 +534,13 @@ impl ClassicMembership {
                 self.rejoin = Some("the coordinator has moved".into());
                 Next::FindCoordinator
             }
+            ErrorCode::FENCED_INSTANCE_ID => {
+                self.instance_fenced(&self.generation.clone());
+                Next::GoOn
+            }
             error => {
                 self.retry(now);
                 match error {
-                    ErrorCode::FENCED_INSTANCE_ID => Next::Fail(Error::Fenced),
                     error if error.is_retriable() => Next::GoOn,
                     code => Next::Fail(Error::Broker { doing, code }),
                 }

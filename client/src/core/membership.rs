@@ -130,8 +130,9 @@ impl Membership {
 
     /// The application wants other topics.
     pub(super) fn resubscribed(&mut self) {
-        if let Membership::Consumer(consumer) = self {
-            consumer.resubscribed();
+        match self {
+            Membership::Classic(classic) => classic.resubscribed(),
+            Membership::Consumer(consumer) => consumer.resubscribed(),
         }
     }
 
@@ -139,6 +140,14 @@ impl Membership {
     pub(super) fn rebalance_in_progress(&mut self, reason: &str) {
         if let Membership::Classic(classic) = self {
             classic.request_rejoin(reason);
+        }
+    }
+
+    /// A request of the generation `sent` has met another member with the same `group.instance.id`. Under the consumer
+    /// protocol a heartbeat says so.
+    pub(super) fn instance_fenced(&mut self, sent: &Generation) {
+        if let Membership::Classic(classic) = self {
+            classic.instance_fenced(sent);
         }
     }
 

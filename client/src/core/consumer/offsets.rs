@@ -125,7 +125,10 @@ impl Core {
                 let is_rebalancing = !is_news && group.membership.is_rebalancing();
                 Some(if is_rebalancing { Error::RebalanceInProgress } else { Error::CommitFailed })
             }
-            Verdict::InstanceFenced if *sent == *group.membership.generation() => Some(Error::Fenced),
+            Verdict::InstanceFenced if *sent == *group.membership.generation() => {
+                group.membership.instance_fenced(sent);
+                Some(Error::Fenced)
+            }
             Verdict::InstanceFenced => Some(Error::RebalanceInProgress),
         };
         let finished = group.commits.answered(verdict, &mut self.rng, now);

@@ -26,11 +26,25 @@ impl Core {
     pub(super) fn go_on_joining_together(&mut self, now: Instant) {
         if self.polling.is_some() {
             self.go_on_handing_over(now);
+            self.stay_out_if_fenced(now);
             self.take_over(now);
             self.join_if_needed(now);
         }
         self.assign_as_leader();
         self.send_sync(now);
+    }
+
+    /// Gives up what there was, and says at every poll why there is nothing to read.
+    fn stay_out_if_fenced(&mut self, now: Instant) {
+        if !self.classic_membership().is_some_and(ClassicMembership::is_fenced) {
+            return;
+        }
+        if !self.is_handing_over() && !self.owned().is_empty() {
+            self.hand_over(Then::Release, now);
+        }
+        if !self.is_handing_over() {
+            self.fail(Error::Fenced);
+        }
     }
 
     fn take_over(&mut self, now: Instant) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use milena_protocol::messages::{JoinGroupRequest, JoinGroupResponse, SyncGroupResponse};
-use milena_protocol::{Api, ErrorCode, RequestBody, Uuid};
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody, Uuid};
 
 use super::sim::{Sim, assigned, config, coordinator, heartbeat, leading, refused_commit, t};
 use crate::core::io::RebalanceKind::{Assigned, Lost, Revoked};
@@ -263,12 +263,53 @@ fn t12_an_instance_id_that_is_taken_is_told() {
     let mut sim = Sim::joined(config().group_instance_id("i"));
     sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::FENCED_INSTANCE_ID));
     sim.pass(4 * SECOND);
-    sim.otherwise(Api::JoinGroup, {
-        let mut response = JoinGroupResponse::default();
-        response.error_code = ErrorCode::FENCED_INSTANCE_ID;
-        response
-    });
-    assert_eq!(sim.poll(SECOND), Err(Error::Fenced));
+    for _ in 0..3 {
+        assert_eq!(sim.poll(SECOND), Err(Error::Fenced));
+        sim.pass(SECOND);
+    }
+    assert_eq!(sim.rebalances, [(Lost, vec![t(0), t(1)])]);
+    assert_eq!(sim.group_story(), [], "whoever has the id now is not thrown out in turn");
+    sim.subscribe(&["t"]);
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.rebalances.last(), Some(&(Assigned, vec![t(0), t(1)])), "the application insists");
+}
+
+#[test]
+fn t12_a_static_member_without_partitions_does_not_take_the_id_back_either() {
+    let mut sim = Sim::new(config().group_instance_id("i"));
+    sim.subscribe(&["t"]);
+    sim.otherwise(Api::SyncGroup, assigned(&[]));
+    sim.poll(SECOND).unwrap();
+    sim.sent.clear();
+    sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::FENCED_INSTANCE_ID));
+    assert_eq!(sim.poll(10 * SECOND), Err(Error::Fenced));
+    assert_eq!(sim.poll(10 * SECOND), Err(Error::Fenced));
+    assert_eq!(sim.group_story(), []);
+    sim.call(Command::Unsubscribe);
+    assert_eq!(sim.poll(SECOND), Ok(Answer::Done));
+    sim.close(SECOND);
+    assert_eq!(sim.group_story(), []);
+}
+
+#[test]
+fn t12_an_instance_id_is_taken_whichever_request_finds_out() {
+    let mut join = JoinGroupResponse::default();
+    let mut sync = SyncGroupResponse::default();
+    (join.error_code, sync.error_code) = (ErrorCode::FENCED_INSTANCE_ID, ErrorCode::FENCED_INSTANCE_ID);
+    let commit = refused_commit(ErrorCode::FENCED_INSTANCE_ID);
+    let answers: [(Api, ResponseBody); 3] =
+        [(Api::JoinGroup, join.into()), (Api::SyncGroup, sync.into()), (Api::OffsetCommit, commit.into())];
+    for (api, answer) in answers {
+        let mut sim = Sim::joined(config().group_instance_id("i"));
+        sim.otherwise(api, answer);
+        sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::REBALANCE_IN_PROGRESS));
+        sim.pass(4 * SECOND);
+        for _ in 0..3 {
+            assert_eq!(sim.poll(SECOND), Err(Error::Fenced), "{api:?}");
+        }
+        assert_eq!(sim.group_story().last(), Some(&api));
+        assert_eq!(sim.times(Api::FindCoordinator), [0; 0]);
+    }
 }
 
 #[test]
