@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use milena_protocol::Str;
 
+use super::backoff::Backoff;
 use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId};
 use super::lookups::{LookupToken, Lookups};
@@ -75,6 +76,9 @@ pub struct Core {
     lookups: Lookups,
     /// The generation in which a rebalance stood in the way of the first commit.
     pins_refused_in: Option<Generation>,
+    /// When the first commit, which has failed, is tried again; `None` once one has succeeded.
+    pins_retry_at: Option<Instant>,
+    pins_backoff: Backoff,
     /// For the next poll.
     errors: VecDeque<Error>,
     /// Since when no broker could be reached; `None` once one could.
@@ -176,6 +180,8 @@ impl Core {
             positions_asked: Vec::new(),
             lookups: Lookups::new(config.lookup_settings()),
             pins_refused_in: None,
+            pins_retry_at: None,
+            pins_backoff: Backoff::new(config.retry_backoff, config.retry_backoff_max),
             errors: VecDeque::new(),
             unreached_since: None,
             closing: None,
@@ -297,6 +303,7 @@ impl Core {
             self.metadata_due(now),
             self.metadata.rebootstrap_due(),
             self.group_deadline(now),
+            self.pins_retry_at,
             self.fetching.deadline(now),
             self.polling.as_ref().map(|polling| polling.deadline),
             self.unreachable_at().filter(|_| self.polling.is_some()),

@@ -49,6 +49,7 @@ impl Core {
         }
         if !group.membership.is_stable()
             || self.pins_refused_in.as_ref() == Some(group.membership.generation())
+            || self.pins_retry_at.is_some_and(|at| at > now)
         {
             return;
         }
@@ -147,8 +148,12 @@ impl Core {
         }
         match (commit.why, result) {
             (Why::Call(call), result) => self.answer(call, result.map(|()| Answer::Done)),
+            (Why::Pin, Ok(())) => {
+                self.pins_backoff.succeed();
+                self.pins_retry_at = None;
+            }
             (_, Ok(())) | (Why::Handover, Err(Error::RebalanceInProgress)) => {}
-            (Why::Pin, Err(error)) => self.pin_failed(commit.offsets, error),
+            (Why::Pin, Err(error)) => self.pin_failed(commit.offsets, error, now),
             (Why::Auto, Err(error)) if error.is_retriable() => {
                 let soon = self.retry_backoff;
                 self.group.iter_mut().for_each(|group| group.commits.auto_in(soon, now));
@@ -164,7 +169,7 @@ impl Core {
     }
 
     /// What stays assigned is to be committed all the same, unless there is no hope.
-    fn pin_failed(&mut self, offsets: Offsets, error: Error) {
+    fn pin_failed(&mut self, offsets: Offsets, error: Error, now: Instant) {
         let is_rebalance = matches!(error, Error::RebalanceInProgress | Error::CommitFailed);
         if is_rebalance || error.is_retriable() {
             for (partition, offset) in &offsets {
@@ -178,7 +183,13 @@ impl Core {
         } else if error == Error::Fenced {
             self.fail(error);
         } else {
-            self.outbox.push_back(Action::Update(Update::CommitFailed(error)));
+            // Of a topic that was just made the coordinator may not know yet, of one that was deleted not any more.
+            let retry_at = error.is_retriable().then(|| now + self.pins_backoff.fail(&mut self.rng));
+            let is_known = self.pins_retry_at.is_some() && retry_at.is_some();
+            self.pins_retry_at = retry_at.or(self.pins_retry_at);
+            if !is_known {
+                self.outbox.push_back(Action::Update(Update::CommitFailed(error)));
+            }
         }
     }
 

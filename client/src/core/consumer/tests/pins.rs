@@ -62,6 +62,23 @@ fn a_first_commit_that_fails_is_made_all_the_same() {
 }
 
 #[test]
+fn a_first_commit_waits_longer_and_longer_for_a_topic_that_the_coordinator_does_not_know_yet() {
+    let mut sim = Sim::new(latest());
+    sim.subscribe(&["t"]);
+    for _ in 0..20 {
+        sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    }
+    sim.poll(SECOND).unwrap();
+    sim.pass(9 * SECOND);
+    let commits = sim.times(Api::OffsetCommit).len();
+    assert!((8..=14).contains(&commits), "{commits}");
+    let failures = sim.updates.iter().filter(|update| matches!(update, Update::CommitFailed(_)));
+    assert_eq!(failures.count(), 1, "once is enough");
+    sim.pass(20 * SECOND);
+    assert_eq!(sim.commits().len(), 21);
+}
+
+#[test]
 fn a_rebalance_waits_for_the_first_commit() {
     let mut sim = Sim::new(latest());
     sim.subscribe(&["t"]);
