@@ -31,6 +31,8 @@ pub(super) enum Why {
     Auto,
     /// Partitions are about to go, or the consumer is: the next owner should begin there.
     Handover,
+    /// The call that waited for it has given up, but nobody knows yet whether it is committed.
+    GivenUp,
     /// Nothing was committed, and this is where the reset policy led: the next owner should begin there too.
     Pin,
 }
@@ -45,11 +47,11 @@ impl Why {
 #[derive(Clone, Debug)]
 pub(super) struct Commit {
     pub(super) why: Why,
-    /// The calls that made it in the background.
-    pub(super) background: Vec<CallId>,
+    /// The calls that made it in the background, and until when each waits for it.
+    pub(super) background: Vec<(CallId, Instant)>,
     pub(super) offsets: Offsets,
     pub(super) asked: Instant,
-    /// Not to be tried after this.
+    /// Not to be tried after this. Who has made it waits no longer either.
     pub(super) deadline: Instant,
     /// When a partition of it went. In that generation it can still be committed, as nobody else has it yet.
     pub(super) gone_in: Option<Generation>,
@@ -232,10 +234,34 @@ impl Commits {
         expired
     }
 
-    /// When a back-off ends or a commit expires.
+    /// Calls whose time is up although what they made is not: it is on its way, or a part of something newer. With how long
+    /// they had.
+    pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<(CallId, Duration)> {
+        let mut overdue = Vec::new();
+        if let Some(commit) = self.in_flight.as_mut().filter(|commit| commit.deadline <= now)
+            && let Why::Call(call) = commit.why
+        {
+            overdue.push((call, commit.deadline - commit.asked));
+            commit.why = Why::GivenUp;
+        }
+        for commit in self.queue.iter_mut().chain(&mut self.in_flight) {
+            let had = commit.deadline - commit.asked;
+            let late = commit.background.extract_if(.., |(_, deadline)| *deadline <= now);
+            overdue.extend(late.map(|(call, _)| (call, had)));
+        }
+        overdue
+    }
+
+    /// When a back-off ends, a commit expires, or a call has waited long enough.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let retry_at = self.retry_at.filter(|at| *at > now);
-        self.queue.iter().map(|commit| commit.deadline).chain(retry_at).min()
+        let queued = self.queue.iter().map(|commit| commit.deadline);
+        let waited_for = self.in_flight.iter().filter(|commit| matches!(commit.why, Why::Call(_)));
+        let waited_for = waited_for.map(|commit| commit.deadline);
+        let commits = self.queue.iter().chain(&self.in_flight);
+        // They come in the order of their deadlines.
+        let calls = commits.filter_map(|commit| commit.background.first().map(|(_, deadline)| *deadline));
+        queued.chain(waited_for).chain(calls).chain(retry_at).min()
     }
 }
 
@@ -434,6 +460,43 @@ mod tests {
         assert!(commits.take_expired(now + 59_999 * T).is_empty());
         assert_eq!(commits.take_expired(now + 60_000 * T).len(), 1);
         assert!(commits.is_empty());
+    }
+
+    #[test]
+    fn a5_a_call_in_the_background_waits_no_longer_than_its_own_deadline() {
+        let (now, mut rng) = (start(), Rng::new(1));
+        let mut commits = commits(now);
+        for seconds in 0..3 {
+            let asked = now + seconds * 30_000 * T;
+            let background = vec![(CallId(u64::from(seconds)), asked + 60_000 * T)];
+            commits.push(Commit { background, ..commit(Why::Background, seconds.into(), asked) });
+        }
+        assert_eq!(commits.deadline(now), Some(now + 60_000 * T));
+        assert!(commits.take_overdue(now + 59_999 * T).is_empty());
+        assert_eq!(commits.take_overdue(now + 60_000 * T), [(CallId(0), 60_000 * T)]);
+        assert!(commits.take_expired(now + 60_000 * T).is_empty(), "the newest goes on");
+        commits.start();
+        assert_eq!(commits.take_overdue(now + 90_000 * T), [(CallId(1), 60_000 * T)]);
+        let done = commits.answered(Verdict::Done, &mut rng, now + 90_000 * T).unwrap();
+        assert_eq!(done.background, [(CallId(2), now + 120_000 * T)]);
+    }
+
+    #[test]
+    fn a_call_whose_commit_is_on_its_way_ends_at_its_deadline_and_the_next_one_waits_its_turn() {
+        let (now, mut rng) = (start(), Rng::new(1));
+        let mut commits = commits(now);
+        commits.push(commit(Why::Call(CallId(7)), 1, now));
+        commits.start();
+        commits.push(commit(Why::Call(CallId(8)), 2, now + T));
+        let end = now + 60_000 * T;
+        assert_eq!(commits.deadline(now), Some(end));
+        assert_eq!(commits.take_overdue(end), [(CallId(7), 60_000 * T)]);
+        assert!(commits.take_overdue(end).is_empty(), "once");
+        assert_eq!(commits.deadline(end), Some(end + T));
+        assert!(!commits.wants_request(end), "nobody knows which would be the last");
+        let lost = Verdict::Retry(ErrorCode::NETWORK_EXCEPTION);
+        assert_eq!(commits.answered(lost, &mut rng, end).unwrap().why, Why::GivenUp);
+        assert_eq!(offset(commits.start().unwrap()), 2);
     }
 
     #[test]

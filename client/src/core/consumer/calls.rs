@@ -108,7 +108,10 @@ impl Core {
             Some(deadline) => Commit::new(Why::Call(call), offsets, now, deadline),
             None => {
                 let deadline = now + self.default_api_timeout;
-                Commit { background: vec![call], ..Commit::new(Why::Background, offsets, now, deadline) }
+                Commit {
+                    background: vec![(call, deadline)],
+                    ..Commit::new(Why::Background, offsets, now, deadline)
+                }
             }
         };
         self.push_commit(commit);

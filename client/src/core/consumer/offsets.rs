@@ -143,7 +143,7 @@ impl Core {
 
     /// A commit is through.
     fn committed(&mut self, commit: Commit, result: Result<(), Error>, now: Instant) {
-        for call in commit.background {
+        for (call, _) in commit.background {
             self.answer(call, result.clone().map(|()| Answer::Done));
         }
         match (commit.why, result) {
@@ -152,7 +152,7 @@ impl Core {
                 self.pins_backoff.succeed();
                 self.pins_retry_at = None;
             }
-            (_, Ok(())) | (Why::Handover, Err(Error::RebalanceInProgress)) => {}
+            (_, Ok(())) | (Why::GivenUp, _) | (Why::Handover, Err(Error::RebalanceInProgress)) => {}
             (Why::Pin, Err(error)) => self.pin_failed(commit.offsets, error, now),
             (Why::Auto, Err(error)) if error.is_retriable() => {
                 let soon = self.retry_backoff;
@@ -196,8 +196,12 @@ impl Core {
     /// Gives up what was not done in time.
     pub(super) fn expire_offsets(&mut self, now: Instant) {
         let Some(group) = &mut self.group else { return };
+        let overdue = group.commits.take_overdue(now);
         let commits = group.commits.take_expired(now);
         let calls = group.committed.take_expired(now);
+        for (call, after) in overdue {
+            self.answer(call, Err(Error::Timeout { doing: "committing offsets", after }));
+        }
         for commit in commits {
             let error = Error::Timeout { doing: "committing offsets", after: commit.deadline - commit.asked };
             self.committed(commit, Err(error), now);

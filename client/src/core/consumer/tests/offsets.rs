@@ -117,6 +117,38 @@ fn a_commit_that_cannot_be_done_in_time_says_so() {
 }
 
 #[test]
+fn a_commit_that_is_on_its_way_at_its_deadline_says_so_and_the_late_answer_harms_nobody() {
+    let mut sim = Sim::joined(config());
+    sim.no_answer(Api::OffsetCommit);
+    let (commit, later) = (sim.commit(2 * SECOND), sim.commit(60 * SECOND));
+    sim.pass(SECOND);
+    assert_eq!(sim.answers.get(&commit), None);
+    sim.pass(SECOND);
+    let after = 2 * SECOND;
+    assert_eq!(sim.answers.remove(&commit), Some(Err(Error::Timeout { doing: "committing offsets", after })));
+    assert_eq!(sim.answers.get(&later), None);
+    sim.answer_now(Api::OffsetCommit, refused_commit(ErrorCode::NONE));
+    assert_eq!(sim.answers.get(&commit), None);
+    assert_eq!(sim.answers[&later], Ok(Answer::Done));
+}
+
+#[test]
+fn a5_commits_in_the_background_fail_in_time_while_the_coordinator_is_away() {
+    let mut sim = Sim::joined(config());
+    sim.is_down = true;
+    sim.pass(4 * SECOND);
+    sim.cut(Api::Heartbeat);
+    let calls: Vec<_> = (0..12)
+        .map(|_| {
+            sim.poll(10 * SECOND).unwrap();
+            sim.call(Command::Commit { offsets: None, deadline: None })
+        })
+        .collect();
+    let answered = calls.iter().filter(|call| sim.answers.contains_key(call)).count();
+    assert_eq!(answered, 6, "those that are a minute old");
+}
+
+#[test]
 fn a_rebalance_waits_for_the_commit_before_it() {
     let mut sim = Sim::joined(config());
     sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::REBALANCE_IN_PROGRESS));
