@@ -2,7 +2,7 @@
 //!
 //! | level | what |
 //! |---|---|
-//! | error | records that cannot be read |
+//! | error | records that cannot be read; a callback of `Producer::send_with` that panicked |
 //! | warn | a connection that broke (once, until it works again); a commit in the background that failed; a consumer that is not polled; a position that was reset; a log that was truncated |
 //! | info | the group: its coordinator, joining, partitions that come and go; beginning with `bootstrap.servers` again |
 //! | debug | connections made and closed when idle; further attempts that fail; what a broker is asked again |
@@ -120,6 +120,10 @@ impl Trace {
                 event!(warn, self, topic, partition, "the topic was created again; the position is reset");
             }
         }
+    }
+
+    pub(crate) fn callback_panicked(&self) {
+        event!(error, self, "a callback of send_with panicked");
     }
 
     pub(crate) fn corrupt(&self, records: &CorruptRecords) {

@@ -4,6 +4,7 @@
 //! nobody holds for longer than it takes to build the batches that are due. The task does all the rest.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -51,8 +52,10 @@ pub(crate) enum Interest {
     /// What the future is going to find.
     Done(Sent),
     /// A callback.
-    Callback(Box<dyn FnOnce(Sent) + Send>),
+    Callback(Callback),
 }
+
+type Callback = Box<dyn FnOnce(Sent) + Send>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,7 +140,7 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    fn settle(&self, settled: &Settled) {
+    fn settle(&self, settled: &Settled, trace: &Trace) {
         let mut callbacks = Vec::new();
         let mut wakers = Vec::new();
         let mut answers = lock(&self.answers);
@@ -157,12 +160,12 @@ impl Shared {
         }
         drop(answers);
         wakers.into_iter().for_each(Waker::wake);
-        callbacks.into_iter().for_each(|(callback, sent)| callback(sent));
+        callbacks.into_iter().for_each(|(callback, sent)| call_back(callback, sent, trace));
         self.room.notify_waiters();
     }
 
     /// The task ends: whoever waits is told.
-    fn end(&self) {
+    fn end(&self, trace: &Trace) {
         let mut answers = lock(&self.answers);
         answers.is_over = true;
         let records = std::mem::take(&mut answers.records);
@@ -181,8 +184,15 @@ impl Shared {
         }
         drop(answers);
         wakers.into_iter().for_each(Waker::wake);
-        callbacks.into_iter().for_each(|callback| callback(Err(Error::Closed)));
+        callbacks.into_iter().for_each(|callback| call_back(callback, Err(Error::Closed), trace));
         self.room.notify_waiters();
+    }
+}
+
+/// Whatever an application's callback does, the others are called, and the task lives on.
+fn call_back(callback: Callback, sent: Sent, trace: &Trace) {
+    if catch_unwind(AssertUnwindSafe(|| callback(sent))).is_err() {
+        trace.callback_panicked();
     }
 }
 
@@ -208,7 +218,7 @@ struct Driver {
 impl Drop for Driver {
     /// Also where the runtime ends first.
     fn drop(&mut self) {
-        self.shared.end();
+        self.shared.end(&self.trace);
     }
 }
 
@@ -243,7 +253,7 @@ impl Driver {
             Action::Connect { connection, address } => self.connections.open(connection, address),
             Action::Send { connection, request } => self.connections.send(connection, *request),
             Action::Close { connection } => self.connections.close(connection),
-            Action::Settled(settled) => self.shared.settle(&settled),
+            Action::Settled(settled) => self.shared.settle(&settled, &self.trace),
             Action::Answer { call, answer } => {
                 let waiting = lock(&self.shared.answers).calls.remove(&call);
                 if let Some(waiting) = waiting {

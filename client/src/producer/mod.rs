@@ -91,7 +91,8 @@ impl Producer {
     }
 
     /// The same, with a callback in place of the future. It is called by the producer's task, which does nothing else
-    /// meanwhile, so that it must not block; where the record is not taken, at once.
+    /// meanwhile, so that it must not block; where the record is not taken, at once. A panic in it is caught there, and told
+    /// as an event for `tracing`.
     pub fn send_with(
         &self,
         record: ProducerRecord<'_>,

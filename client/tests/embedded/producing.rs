@@ -104,6 +104,38 @@ async fn callbacks_come_in_order_and_drop_does_not_block() {
 }
 
 #[tokio::test]
+async fn a_callback_that_panics_costs_nobody_else_anything() {
+    let broker = broker("t", 1).await;
+    let producer = Producer::new(config(&broker)).unwrap();
+    let record = || ProducerRecord::new("t").value("v");
+    producer.send_with(record(), |_| panic!("as planned"));
+    let (teller, told) = tokio::sync::oneshot::channel();
+    producer.send_with(record(), move |sent| teller.send(sent).unwrap());
+    let second = timeout(PATIENCE, told).await.unwrap().expect("it was called");
+    assert_eq!(second.unwrap().offset, Some(1));
+    assert_eq!(timeout(PATIENCE, producer.send(record())).await.unwrap().unwrap().offset, Some(2));
+}
+
+#[test]
+fn callbacks_that_panic_when_the_runtime_ends_are_all_called() {
+    let calls = Arc::new(Mutex::new(0));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let producer = {
+        let _guard = runtime.enter();
+        Producer::new(ProducerConfig::new("127.0.0.1:1").unwrap()).unwrap()
+    };
+    for _ in 0..3 {
+        let calls = Arc::clone(&calls);
+        producer.send_with(ProducerRecord::new("t"), move |sent| {
+            *calls.lock().unwrap() += 1;
+            panic!("as planned: {sent:?}");
+        });
+    }
+    drop(runtime);
+    assert_eq!(*calls.lock().unwrap(), 3);
+}
+
+#[tokio::test]
 async fn a_future_that_is_dropped_at_any_point_loses_nothing() {
     let broker = broker("t", 1).await;
     let control = broker.control();
