@@ -161,7 +161,6 @@ impl Shared {
         drop(answers);
         wakers.into_iter().for_each(Waker::wake);
         callbacks.into_iter().for_each(|(callback, sent)| call_back(callback, sent, trace));
-        self.room.notify_waiters();
     }
 
     /// The task ends: whoever waits is told.
@@ -226,9 +225,18 @@ impl Driver {
     async fn run(mut self, mut events: mpsc::UnboundedReceiver<ConnectionEvent>) {
         loop {
             let deadline = loop {
-                let action = lock(&self.shared.core).poll(Instant::now());
+                let (action, may_go_on) = {
+                    let mut core = lock(&self.shared.core);
+                    let action = core.poll(Instant::now());
+                    (action, core.has_room() || !core.is_open())
+                };
                 match action {
-                    Action::Wait(deadline) => break deadline,
+                    Action::Wait(deadline) => {
+                        if may_go_on {
+                            self.shared.room.notify_waiters();
+                        }
+                        break deadline;
+                    }
                     Action::Finish => return,
                     action => self.act(action),
                 }

@@ -78,7 +78,7 @@ impl Producer {
     /// not; dropping it changes nothing about that.
     ///
     /// Where its topic is not known yet, or there is no room in `buffer.memory`, the record waits, in its order, for
-    /// `max.block.ms` at most. What waits takes no more memory than `buffer.memory` once again; beyond that the future is
+    /// `max.block.ms` at most. Once what waits takes as much memory as `buffer.memory` again, the future is
     /// [`Error::BufferFull`] at once. Whoever sends without awaiting the futures waits for [`ready`](Self::ready) before.
     ///
     /// The future is [`Error::NotDelivered`] where the broker has refused the record, or `delivery.timeout.ms` is over.
@@ -106,7 +106,9 @@ impl Producer {
         }
     }
 
-    /// Waits until there is room for records, for `max.block.ms` at most. Dropping the future undoes nothing.
+    /// Waits until there is room for records, for `max.block.ms` at most. Records that wait for their topic or their partition
+    /// to be known hold up nobody who writes to others, until they take as much memory as `buffer.memory`. Dropping the future
+    /// undoes nothing.
     ///
     /// # Errors
     /// [`Error::Timeout`] and [`Error::Closed`].

@@ -84,6 +84,32 @@ async fn a_buffer_that_is_full_holds_senders_back_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn records_that_wait_for_a_topic_or_a_partition_hold_nobody_up() {
+    let broker =
+        Broker::builder().setting("auto.create.topics.enable", false).topic("t", 1).start().await.unwrap();
+    let producer = Producer::new(config(&broker)).unwrap();
+    drop(producer.send(ProducerRecord::new("missing")));
+    drop(producer.send(ProducerRecord::new("t").partition(7)));
+    for i in 0..10 {
+        timeout(PATIENCE / 10, producer.ready()).await.expect("there is room").unwrap();
+        let sent = producer.send(ProducerRecord::new("t").value("v"));
+        assert_eq!(timeout(PATIENCE / 10, sent).await.unwrap().unwrap().offset, Some(i));
+    }
+}
+
+#[tokio::test]
+async fn there_is_room_as_soon_as_what_waited_has_its_batches() {
+    let broker = broker("t", 1).await;
+    let config = config(&broker).linger(PATIENCE).buffer_memory(10_000).delivery_timeout(2 * PATIENCE);
+    let producer = Producer::new(config).unwrap();
+    // Until its topic is known each counts a hundred bytes.
+    for _ in 0..100 {
+        drop(producer.send(ProducerRecord::new("t").value("abc")));
+    }
+    timeout(PATIENCE / 10, producer.ready()).await.expect("the batch is far from full").unwrap();
+}
+
+#[tokio::test]
 async fn callbacks_come_in_order_and_drop_does_not_block() {
     let broker = broker("t", 1).await;
     let producer = Producer::new(config(&broker)).unwrap();

@@ -1,6 +1,6 @@
 //! Records on their way: in batches, or waiting until their topic is known or there is room.
 //!
-//! `buffer.memory` is for what is in batches. What waits takes no more than the same once again.
+//! `buffer.memory` is for what is in batches. Once as much waits, nothing more may.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -189,14 +189,14 @@ impl Accumulator {
         }
     }
 
-    /// Whether one more record may wait.
-    pub(super) fn may_wait(&self, bytes: usize) -> bool {
-        self.waiting_bytes == 0 || self.waiting_bytes + bytes <= self.settings.buffer_memory
+    /// Whether one more record may wait, however large it is: whoever finds that there is room is not refused.
+    pub(super) fn may_wait(&self) -> bool {
+        self.waiting_bytes < self.settings.buffer_memory.max(1)
     }
 
-    /// Whether there is room, and nothing that waits.
+    /// Whether there is room, and nothing that waits for it. What waits for its topic or its partition holds nobody up.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting_bytes == 0 && self.used < self.settings.buffer_memory.max(1)
+        !self.lacks_room && self.used < self.settings.buffer_memory.max(1) && self.may_wait()
     }
 
     /// The queue of a partition.

@@ -46,7 +46,7 @@ impl Core {
             Append::Done { wakes } => wakes,
             Append::TooLarge => return Err(self.too_large(bytes)),
             Append::Unknown | Append::Full => {
-                if !self.accumulator.may_wait(bytes) {
+                if !self.accumulator.may_wait() {
                     return Err(Error::BufferFull { limit: self.accumulator.settings.buffer_memory });
                 }
                 let deadline = now + self.accumulator.settings.max_block;

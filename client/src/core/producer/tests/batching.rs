@@ -81,14 +81,14 @@ fn records_wait_for_room_in_their_order_and_fail_after_max_block_ms() {
     let third = world.send_now("c");
     assert!(!world.core.has_room());
     assert_eq!(world.waiting(), ["a".repeat(300)]);
-    let fourth = world.core.send(&ProducerRecord::new("t").partition(0).value(&"d".repeat(400)), world.now);
-    assert_eq!(fourth, Err(Error::BufferFull { limit: 700 }), "what waits is bounded too");
+    let fourth = world.send_now(&"d".repeat(400));
+    let fifth = world.core.send(&ProducerRecord::new("t").partition(0).value("e"), world.now);
+    assert_eq!(fifth, Err(Error::BufferFull { limit: 700 }), "what waits is bounded too");
     world.reply(NONE, 0);
     world.pass(10 * T);
     assert_eq!(world.waiting().len(), 2);
-    world.reply(NONE, 1);
-    world.reply(NONE, 2);
-    assert_eq!((world.offset(second), world.offset(third)), (Some(1), Some(2)));
+    (1..4).for_each(|offset| world.reply(NONE, offset));
+    assert_eq!([second, third, fourth].map(|id| world.offset(id)), [Some(1), Some(2), Some(3)]);
     assert!(world.core.has_room());
 
     world.send_now(&"a".repeat(300));
