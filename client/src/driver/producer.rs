@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::connections::Connections;
 use super::{SocketSettings, until};
+use crate::consumer::unix_ms;
 use crate::core::io::{Event as ConnectionEvent, Update};
 use crate::core::producer::Core;
 use crate::core::producer::io::{
@@ -74,7 +75,9 @@ impl Shared {
         if answers.is_over {
             return Err(Error::Closed);
         }
-        let taken = core.send(record, Instant::now())?;
+        let now = Instant::now();
+        core.tell_time(unix_ms(), now);
+        let taken = core.send(record, now)?;
         if let Some(interest) = interest.take() {
             answers.records.insert(taken.id, interest);
         }

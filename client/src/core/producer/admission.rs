@@ -11,6 +11,7 @@ use super::io::{Action, Outcome, ProducerRecord, SendId, SentRecord, Settled, Ta
 use super::waiting::WaitingRecord;
 use crate::Error;
 use crate::core::metadata::Address;
+use crate::core::wall_clock::WallClock;
 
 impl Core {
     /// Takes a record: it is copied, and is the core's from now on. What becomes of it comes as [`Settled`].
@@ -58,6 +59,11 @@ impl Core {
         };
         self.last_send = id;
         Ok(Taken { id, wakes: wakes || !self.flushes.is_empty() })
+    }
+
+    /// The wall clock shows that now. It may have been set, or have gone on while the machine slept.
+    pub fn tell_time(&mut self, unix_ms: i64, now: Instant) {
+        self.wall_clock = WallClock::new(now, unix_ms);
     }
 
     /// Whether there is room: a record would not have to wait for any.

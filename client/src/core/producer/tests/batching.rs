@@ -98,6 +98,26 @@ fn records_wait_for_room_in_their_order_and_fail_after_max_block_ms() {
 }
 
 #[test]
+fn a_record_has_the_time_of_the_wall_clock_when_it_is_sent() {
+    const HOUR: i64 = 3_600_000;
+    let mut world = World::new(|config| config);
+    world.pass(1_000 * T);
+    let mut sent = vec![(world.send("as the core was told at its start"), 1_001_000)];
+    for unix_ms in [2_000_000 + HOUR, 2_000_000 - HOUR] {
+        world.core.tell_time(unix_ms, world.now);
+        sent.push((world.send("the clock was set"), unix_ms));
+    }
+    world.pass(5 * T);
+    sent.push((world.send("and goes on"), 2_000_005 - HOUR));
+    world.reply(NONE, 0);
+    world.pass(5 * T);
+    world.reply(NONE, 3);
+    for (id, unix_ms) in sent {
+        assert_eq!(world.settled[&id].as_ref().unwrap().timestamp, unix_ms);
+    }
+}
+
+#[test]
 fn a_record_allocates_nothing_of_its_own() {
     let mut world = World::new(|config| config.batch_size(1 << 20));
     let value = "v".repeat(100);
