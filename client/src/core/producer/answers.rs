@@ -98,7 +98,7 @@ impl Core {
         if can_retry {
             return self.retry_or_fail(at, number, true, Some(code), message, now);
         }
-        self.fail_batch(at, number, not_delivered(at, Some(code), message), own, true);
+        self.fail_batch(at, number, not_delivered(at, Some(code), message), own);
     }
 
     /// Whether `retries` allow one more attempt.
@@ -113,27 +113,28 @@ impl Core {
     fn can_retry(&mut self, at: &TopicPartition, number: u64, answer: &PartitionProduceResponse) -> bool {
         let code = answer.error_code;
         let Some(queue) = self.accumulator.queue(&at.topic, at.partition) else { return false };
-        let Some(sequence) = queue.find(number).and_then(|index| queue.batches[index].sequence) else {
-            return code.is_retriable();
-        };
+        let Some(index) = queue.find(number) else { return false };
+        let Some(sequence) = queue.batches[index].sequence else { return code.is_retriable() };
         let sequences = &mut queue.sequences;
+        // Those before it may be in the log, and keep their numbers until they are settled.
+        let is_first = index == 0;
         match code {
             ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER => {
                 let is_gap = match sequences.unresolved {
                     None => sequences.is_next(sequence),
                     Some(next) => next == sequence,
                 };
-                sequences.bump |= is_gap;
+                sequences.bump |= is_first && is_gap;
                 true
             }
             ErrorCode::UNKNOWN_PRODUCER_ID => {
                 // Without the start of the log, the partition has just moved away: its new leader may know.
-                sequences.bump |= answer.log_start_offset >= 0;
+                sequences.bump |= is_first && answer.log_start_offset >= 0;
                 true
             }
             // It was refused before it could get into the log, so that it may go there under another epoch.
             ErrorCode::INVALID_PRODUCER_EPOCH => {
-                sequences.bump = true;
+                sequences.bump |= is_first;
                 true
             }
             _ => code.is_retriable(),
@@ -153,7 +154,7 @@ impl Core {
         let Some(queue) = self.accumulator.queue(&at.topic, at.partition) else { return };
         let Some(index) = queue.find(number) else { return };
         if !can_retry {
-            return self.fail_batch(at, number, not_delivered(at, code, reason), Vec::new(), false);
+            return self.fail_batch(at, number, not_delivered(at, code, reason), Vec::new());
         }
         let batch = &mut queue.batches[index];
         let wait = batch.backoff.fail(&mut self.rng);
@@ -167,23 +168,20 @@ impl Core {
         });
     }
 
-    /// Settles a batch that failed for good. `is_known`: it is not in the log, for sure.
-    fn fail_batch(
+    /// Settles a batch that failed for good. What is behind it keeps its numbers until the broker has said that they leave a
+    /// gap: all of it may be in the log.
+    pub(super) fn fail_batch(
         &mut self,
         at: &TopicPartition,
         number: u64,
         error: Error,
         own: Vec<(usize, Error)>,
-        is_known: bool,
     ) {
         let Some(queue) = self.accumulator.queue(&at.topic, at.partition) else { return };
         let Some(index) = queue.find(number) else { return };
         let Some(batch) = queue.batches.remove(index) else { return };
         if let Some(sequence) = batch.sequence {
-            match is_known {
-                true => queue.sequences.bump = true,
-                false => queue.sequences.unknown(sequence, batch.records.len()),
-            }
+            queue.sequences.failed(sequence, batch.records.len());
         }
         self.settle(&at.topic, at.partition, batch, Outcome::Failed { error, own });
     }
@@ -204,7 +202,7 @@ impl Core {
                 (None, false) => "it could not be sent".to_owned(),
             };
             let reason = format!("not within delivery.timeout.ms ({timeout:?}): {cause}");
-            self.fail_batch(&at, number, not_delivered(&at, None, reason), Vec::new(), false);
+            self.fail_batch(&at, number, not_delivered(&at, None, reason), Vec::new());
         }
     }
 

@@ -8,7 +8,7 @@ pub(super) struct Sequences {
     pub(super) ids: Option<ProducerIds>,
     next: i32,
     last_acked: Option<i32>,
-    /// What follows a batch of which nobody knows whether it is in the log: nothing new may be sent until that is known.
+    /// What follows a batch that failed: until it is known whether that is in the log, nothing new may be sent.
     pub(super) unresolved: Option<i32>,
     /// There is a gap: the numbers have to begin anew, in a new epoch, as soon as nothing is in flight.
     pub(super) bump: bool,
@@ -51,16 +51,16 @@ impl Sequences {
         self.last_acked.map_or(0, |last| after(last, 1)) == sequence
     }
 
-    /// Nobody knows whether this batch is in the log.
-    pub(super) fn unknown(&mut self, first: i32, count: usize) {
+    /// This batch failed. It may be in the log, whatever was said of its last attempt.
+    pub(super) fn failed(&mut self, first: i32, count: usize) {
         let next = after(first, count);
         self.unresolved = Some(self.unresolved.map_or(next, |known| known.max(next)));
     }
 
-    /// Nothing is in flight any more: what was not known is known now.
+    /// Nothing that has a number is left: what was not known is known now. A later batch would not be there without it.
     pub(super) fn resolve(&mut self) {
-        if let Some(next) = self.unresolved.take() {
-            self.bump |= !self.is_next(next);
+        if self.unresolved.take().is_some() {
+            self.bump |= !self.is_next(self.next);
         }
     }
 }
@@ -84,12 +84,17 @@ mod tests {
     #[test]
     fn what_was_not_known_is_a_gap_unless_it_was_acknowledged_after_all() {
         let mut sequences = Sequences::default();
+        let batches = [0; 4].map(|_| sequences.take(5));
+        assert_eq!(batches, [0, 5, 10, 15]);
         sequences.acked(0, 5);
-        sequences.unknown(5, 5);
-        sequences.acked(5, 5);
+        sequences.failed(5, 5);
+        // This would not be there without the one before.
+        sequences.acked(10, 5);
+        sequences.acked(15, 5);
         sequences.resolve();
         assert!(!sequences.bump);
-        sequences.unknown(10, 5);
+        let last = sequences.take(5);
+        sequences.failed(last, 5);
         sequences.resolve();
         assert!(sequences.bump);
     }

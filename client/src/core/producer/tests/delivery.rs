@@ -5,10 +5,10 @@ use std::time::Duration;
 use milena_protocol::ErrorCode;
 
 use super::world::World;
-use crate::Error;
 use crate::core::producer::io::{Command, Event, ProducerRecord};
 use crate::core::rng::Rng;
 use crate::core::test_support::T;
+use crate::{Error, ProducerConfig};
 
 const NONE: ErrorCode = ErrorCode::NONE;
 
@@ -139,7 +139,9 @@ fn a_topic_that_is_refused_is_asked_for_again_with_the_next_record() {
 fn whatever_happens_records_are_in_order_and_settled_once() {
     for seed in 0..100 {
         let mut rng = Rng::new(seed);
-        let mut world = World::new(|config| config.batch_size(70).delivery_timeout(60_000 * T));
+        let retries = [i32::MAX, 2][seed as usize % 2];
+        let config = |config: ProducerConfig| config.batch_size(70).delivery_timeout(60_000 * T);
+        let mut world = World::new(|empty| config(empty).retries(retries));
         let (mut log, mut acked): (Vec<String>, i32) = (Vec::new(), -1);
         let (mut epoch, mut sent) = (0, Vec::new());
         for step in 0..400 {
@@ -150,7 +152,7 @@ fn whatever_happens_records_are_in_order_and_settled_once() {
             let Some(asked) = world.requests.front() else { continue };
             let (_, its_epoch, sequence, values) = asked.batches[0].clone();
             let is_late = step > 300;
-            let fate = if is_late { 0 } else { rng.below(14) };
+            let fate = if is_late { 0 } else { rng.below(16) };
             // As a broker counts.
             let is_duplicate = its_epoch == epoch && sequence <= acked;
             let is_next = its_epoch == epoch && sequence == acked + 1 || its_epoch > epoch && sequence == 0;
@@ -158,17 +160,20 @@ fn whatever_happens_records_are_in_order_and_settled_once() {
                 0..=8 if is_duplicate => world.reply(ErrorCode::DUPLICATE_SEQUENCE_NUMBER, -1),
                 0..=8 if its_epoch < epoch => world.reply(ErrorCode::INVALID_PRODUCER_EPOCH, -1),
                 0..=8 if !is_next => world.reply(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1),
-                0..=9 => {
+                0..=9 | 14.. => {
                     if is_next {
                         (epoch, acked) = (its_epoch, sequence + values.len() as i32 - 1);
                         log.extend(values);
                     }
-                    if fate == 9 {
+                    match fate {
                         // The answer is lost.
-                        world.cut();
-                    } else {
-                        let offset = log.len() as i64;
-                        world.reply(NONE, offset);
+                        9 => world.cut(),
+                        // Some replica has not got it in time.
+                        14.. => world.reply(ErrorCode::REQUEST_TIMED_OUT, -1),
+                        _ => {
+                            let offset = log.len() as i64;
+                            world.reply(NONE, offset);
+                        }
                     }
                 }
                 10 => world.reply(ErrorCode::NOT_ENOUGH_REPLICAS, -1),

@@ -3,6 +3,7 @@
 use milena_protocol::ErrorCode;
 
 use super::world::World;
+use crate::ProducerConfig;
 use crate::core::test_support::T;
 
 const NONE: ErrorCode = ErrorCode::NONE;
@@ -10,7 +11,11 @@ const OUT_OF_ORDER: ErrorCode = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
 
 /// The first batch of a partition is in its log, and five of the next six are on their way.
 fn five_in_flight() -> World {
-    let mut world = World::new(|config| config);
+    five_in_flight_with(|config| config)
+}
+
+fn five_in_flight_with(config: impl FnOnce(ProducerConfig) -> ProducerConfig) -> World {
+    let mut world = World::new(config);
     world.send_now("first");
     world.reply(NONE, 0);
     for value in ["a", "b", "c", "d", "e", "f"] {
@@ -95,6 +100,54 @@ fn a_gap_begins_a_new_epoch_when_nothing_is_in_flight() {
     let wanted = [("b", (1, 0)), ("c", (1, 1)), ("d", (1, 2)), ("e", (1, 3)), ("f", (1, 4))];
     assert_eq!(seen, wanted.map(|(value, sequence)| (value.to_owned(), sequence)));
     assert_eq!(world.settled.values().filter(|sent| sent.is_err()).count(), 1);
+}
+
+#[test]
+fn what_may_be_in_the_log_is_sent_again_under_its_own_number() {
+    let mut world = five_in_flight_with(|config| config.retries(1));
+    // A follower hangs: all are in the leader's log.
+    (0..5).for_each(|_| world.reply(ErrorCode::REQUEST_TIMED_OUT, -1));
+    world.pass(1_000 * T);
+    assert_eq!((world.waiting(), sequences(&world)), (vec!["a".to_owned()], vec![(0, 1)]));
+    world.reply(ErrorCode::REQUEST_TIMED_OUT, -1);
+    let a = *world.order.last().unwrap();
+    assert_eq!(world.error(a).code(), Some(ErrorCode::REQUEST_TIMED_OUT), "that was its last attempt");
+    let mut seen = Vec::new();
+    for _ in 0..10 {
+        world.pass(1_000 * T);
+        while !world.requests.is_empty() {
+            seen.push((world.waiting()[0].clone(), sequences(&world)[0]));
+            world.reply(if seen.len() < 5 { ErrorCode::DUPLICATE_SEQUENCE_NUMBER } else { NONE }, 10);
+        }
+    }
+    let wanted = [("b", (0, 2)), ("c", (0, 3)), ("d", (0, 4)), ("e", (0, 5)), ("f", (0, 6))];
+    assert_eq!(seen, wanted.map(|(value, sequence)| (value.to_owned(), sequence)));
+}
+
+#[test]
+fn a_gap_behind_what_may_be_in_the_log_waits_for_that() {
+    let mut world = five_in_flight();
+    world.reply(NONE, 1);
+    // b is in the leader's log; c is refused for good, before its number is looked at; d to f come too early.
+    world.reply(ErrorCode::REQUEST_TIMED_OUT, -1);
+    world.reply(ErrorCode::INVALID_RECORD, -1);
+    (0..3).for_each(|_| world.reply(OUT_OF_ORDER, -1));
+    assert!(world.requests.is_empty());
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        world.pass(1_000 * T);
+        while !world.requests.is_empty() {
+            seen.push((world.waiting()[0].clone(), sequences(&world)[0]));
+            let code = match seen.last().unwrap().1 {
+                (0, 2) => ErrorCode::DUPLICATE_SEQUENCE_NUMBER,
+                (0, _) => OUT_OF_ORDER,
+                _ => NONE,
+            };
+            world.reply(code, 10);
+        }
+    }
+    let wanted = [("b", (0, 2)), ("d", (0, 4)), ("d", (1, 0)), ("e", (1, 1)), ("f", (1, 2))];
+    assert_eq!(seen, wanted.map(|(value, sequence)| (value.to_owned(), sequence)));
 }
 
 #[test]
