@@ -167,8 +167,8 @@ impl Error {
         }
     }
 
-    /// Whether the consumer or producer is at its end: no later call can succeed, and it is to be closed. An application that
-    /// goes on after any other error of a poll need not be made anew.
+    /// Whether the consumer or producer is at its end and is to be closed: its next calls fail in the same way. After any other
+    /// error of a poll the application may go on with the same consumer.
     pub fn is_fatal(&self) -> bool {
         matches!(
             self,

@@ -154,7 +154,7 @@ impl Consumer {
     /// # Errors
     /// What stands in the way of reading. Records that came before the trouble are returned first.
     ///
-    /// These end the consumer, which can only be closed ([`Error::is_fatal`]): [`Error::Fenced`], [`Error::Unsupported`],
+    /// These are the consumer's end, which is to be closed ([`Error::is_fatal`]): [`Error::Fenced`], [`Error::Unsupported`],
     /// [`Error::NoConsumerProtocol`], [`Error::Closed`]. With all others polling may go on, and they come again until
     /// something is done about them, unless it says otherwise here:
     /// - [`Error::Wakeup`]: somebody has called [`Wakeup::wakeup`].
