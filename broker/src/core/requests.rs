@@ -73,19 +73,16 @@ pub(crate) struct Connection {
     held: Option<Box<Response>>,
 }
 
-impl Connection {
-    /// Whether a request is under way.
-    fn is_busy(&self) -> bool {
-        self.under_way.is_some()
-    }
-}
-
 /// The connections, and the requests under way on them.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     connections: BTreeMap<ConnectionId, Connection>,
     under_way: BTreeMap<Ticket, (ConnectionId, Pairing)>,
     next_ticket: u64,
+    /// The connections that are held back and have no request under way, by how long they are.
+    muted: BTreeSet<(Instant, ConnectionId)>,
+    /// How many connections each broker has.
+    counts: BTreeMap<i32, usize>,
     /// Brokers that do nothing.
     frozen: BTreeSet<i32>,
 }
@@ -103,11 +100,19 @@ impl Requests {
             held: None,
         };
         self.connections.insert(id, connection);
+        *self.counts.entry(node_id).or_default() += 1;
     }
 
     /// A connection has ended; gives back the request that was under way.
     pub fn lost(&mut self, id: ConnectionId) -> Option<Ticket> {
-        let ticket = self.connections.remove(&id)?.under_way?;
+        let connection = self.connections.remove(&id)?;
+        if let Some(count) = self.counts.get_mut(&connection.node_id) {
+            *count -= 1;
+        }
+        if let Some(until) = connection.muted_until {
+            self.muted.remove(&(until, id));
+        }
+        let ticket = connection.under_way?;
         self.under_way.remove(&ticket);
         Some(ticket)
     }
@@ -135,7 +140,9 @@ impl Requests {
         if connection.under_way.is_some() || is_muted {
             return None;
         }
-        connection.muted_until = None;
+        if let Some(until) = connection.muted_until.take() {
+            self.muted.remove(&(until, id));
+        }
         if self.frozen.contains(&connection.node_id) {
             return None;
         }
@@ -150,7 +157,9 @@ impl Requests {
     /// A request has been answered, or has no answer; gives back where it came from, unless that is gone.
     pub fn done(&mut self, ticket: Ticket) -> Option<(ConnectionId, Pairing)> {
         let (id, pairing) = self.under_way.remove(&ticket)?;
-        self.connections.get_mut(&id)?.under_way = None;
+        let connection = self.connections.get_mut(&id)?;
+        connection.under_way = None;
+        self.muted.extend(connection.muted_until.map(|until| (until, id)));
         Some((id, pairing))
     }
 
@@ -186,14 +195,12 @@ impl Requests {
 
     /// The next time that a connection is no longer held back.
     pub fn next_unmuted(&self) -> Option<Instant> {
-        let idle = self.connections.values().filter(|connection| !connection.is_busy());
-        idle.filter_map(|connection| connection.muted_until).min()
+        self.muted.first().map(|(until, _)| *until)
     }
 
     /// The connections that are no longer held back.
     pub fn unmuted(&self, now: Instant) -> Vec<ConnectionId> {
-        let is_free = |c: &Connection| !c.is_busy() && c.muted_until.is_some_and(|until| until <= now);
-        self.connections_where(is_free)
+        self.muted.iter().take_while(|(until, _)| *until <= now).map(|(_, id)| *id).collect()
     }
 
     /// The connections of which this is true, in order.
@@ -212,6 +219,6 @@ impl Requests {
 
     /// How many connections a broker has.
     pub fn connections_of(&self, node_id: i32) -> usize {
-        self.connections.values().filter(|connection| connection.node_id == node_id).count()
+        self.counts.get(&node_id).copied().unwrap_or(0)
     }
 }

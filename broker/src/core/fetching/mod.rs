@@ -190,6 +190,11 @@ impl Fetching {
         self.sessions.iter_mut().filter(|(id, _)| is_meant(**id)).for_each(|(_, sessions)| sessions.clear());
     }
 
+    #[cfg(test)]
+    fn watches_nothing(&self) -> bool {
+        self.waiting.watches_nothing()
+    }
+
     /// When to look again.
     pub fn deadline(&self) -> Option<Instant> {
         self.waiting.deadline()

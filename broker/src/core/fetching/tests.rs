@@ -270,3 +270,18 @@ fn a_session_lives_on_while_its_client_is_held_back() {
     sim.pass(20_000);
     assert_eq!(values(&sim.ask(c, NAMES, next(3))).len(), 1);
 }
+
+#[test]
+fn nothing_is_left_of_a_fetch_whose_topic_went_while_it_waited() {
+    let mut sim = Sim::new(&[]);
+    for topic in ["t", "u"] {
+        sim.topic(topic, 1, &[]);
+    }
+    let (c, d) = (sim.connect(1), sim.connect(1));
+    sim.send(c, NAMES, fetch_request("t", 0, 0));
+    sim.send(d, NAMES, fetch_request("u", 0, 0));
+    sim.core.cluster.delete_topic("t");
+    sim.pass(10_000);
+    assert!(sim.answer::<FetchResponse>(c).is_some() && sim.answer::<FetchResponse>(d).is_some());
+    assert!(sim.core.fetching.watches_nothing());
+}

@@ -10,7 +10,8 @@ use crate::core::requests::Ticket;
 /// Requests that wait, and what for.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    fetches: BTreeMap<Ticket, Fetch>,
+    /// Each with the partitions that it watches: a topic can go meanwhile, and its partitions could not be had again.
+    fetches: BTreeMap<Ticket, (Fetch, Vec<PartitionKey>)>,
     watched: BTreeMap<PartitionKey, BTreeSet<Ticket>>,
     deadlines: BTreeSet<(Instant, Ticket)>,
 }
@@ -18,22 +19,26 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Lets a request wait.
     pub fn insert(&mut self, cluster: &Cluster, fetch: Fetch) {
-        for key in keys(cluster, &fetch) {
-            self.watched.entry(key).or_default().insert(fetch.ticket);
+        let keys = keys(cluster, &fetch);
+        for key in &keys {
+            self.watched.entry(*key).or_default().insert(fetch.ticket);
         }
         self.deadlines.insert((fetch.deadline, fetch.ticket));
-        self.fetches.insert(fetch.ticket, fetch);
+        self.fetches.insert(fetch.ticket, (fetch, keys));
     }
 
     /// Forgets a request.
     pub fn remove(&mut self, ticket: Ticket) -> Option<Fetch> {
-        let fetch = self.fetches.remove(&ticket)?;
+        let (fetch, keys) = self.fetches.remove(&ticket)?;
         self.deadlines.remove(&(fetch.deadline, ticket));
-        // A topic can have gone meanwhile, so that the keys cannot be had again.
-        self.watched.retain(|_, tickets| {
-            tickets.remove(&ticket);
-            !tickets.is_empty()
-        });
+        for key in keys {
+            if let Some(tickets) = self.watched.get_mut(&key) {
+                tickets.remove(&ticket);
+                if tickets.is_empty() {
+                    self.watched.remove(&key);
+                }
+            }
+        }
         Some(fetch)
     }
 
@@ -49,11 +54,16 @@ impl Waiting {
         let concerned: BTreeSet<Ticket> =
             changed.iter().filter_map(|key| self.watched.get(key)).flatten().copied().collect();
         for ticket in concerned {
-            if !ready.contains(&ticket) && self.fetches[&ticket].is_ready(cluster) {
+            if !ready.contains(&ticket) && self.fetches[&ticket].0.is_ready(cluster) {
                 ready.insert(ticket);
             }
         }
         ready.into_iter().filter_map(|ticket| self.remove(ticket)).collect()
+    }
+
+    #[cfg(test)]
+    pub fn watches_nothing(&self) -> bool {
+        self.watched.is_empty()
     }
 
     /// When the first of them has waited for long enough.
