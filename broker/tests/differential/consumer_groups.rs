@@ -332,6 +332,27 @@ fn topics_are_subscribed_to_by_pattern() {
 }
 
 #[test]
+fn patterns_may_be_quoted() {
+    same_on_both(|side| {
+        let (group, mut connection) = (side.name("g"), side.connect());
+        for (name, partitions) in [("part-a", 2), ("part-b", 1), ("other", 4)] {
+            side.topic(name, partitions);
+        }
+        // As Java's Pattern.quote writes it: the dot is a dot.
+        let pattern = |text: String| json!({ "subscribedTopicRegex": text, "subscribedTopicNames": null });
+        let quoted = format!("\\Q{}\\E[a&&b]|{{", side.name("part-"));
+        let mut members = vec![Member::join(side, &group, "m", &[], pattern(quoted))];
+        settle(side, &mut members, &[3]);
+        describe(side, &group);
+        for wrong in ["\\E", "[\\Qa\\E]", "{2}", "a)|(b", "a||*"] {
+            side.note(format!("with {wrong}"));
+            let asked = first(&group, "x", &[], pattern(wrong.to_owned()));
+            connection.ask(Api::ConsumerGroupHeartbeat, 1, asked);
+        }
+    });
+}
+
+#[test]
 fn t7_commits_of_members_carry_their_epoch() {
     same_on_both(|side| {
         let (topic, group) = (side.topic("a", 2), side.name("g"));

@@ -7,9 +7,9 @@ use milena_protocol::messages::consumer_group_heartbeat::{Assignment, TopicParti
 use milena_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use milena_protocol::{ErrorCode, Str, Uuid};
 
+use super::expressions::compile;
 use super::member::{Epochs, LEFT_FOR_NOW, Member, MemberState, has};
 use super::reconcile::Target;
-use super::topics::compile;
 use super::{ConsumerGroup, Refusal};
 use crate::core::catalog::Catalog;
 use crate::core::groups::assignors;

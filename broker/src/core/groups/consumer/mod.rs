@@ -29,6 +29,7 @@
 
 mod classic_members;
 mod describe;
+mod expressions;
 mod heartbeat;
 mod leave;
 mod member;

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use milena_protocol::{ErrorCode, Str, Uuid};
-use regex::Regex;
+use milena_protocol::{Str, Uuid};
 
+use super::ConsumerGroup;
+use super::expressions::compile;
 use super::member::Member;
-use super::{ConsumerGroup, Refusal};
 use crate::core::catalog::Catalog;
 use crate::core::groups::settings::GroupSettings;
 
@@ -129,14 +129,4 @@ impl ConsumerGroup {
         subscriptions.refreshed = Some((now, catalog.version()));
         self.update_metadata(has_changed, catalog);
     }
-}
-
-/// The expression, which has to match all of a name. Kafka's are RE2/J's, and so nearly the same.
-pub(super) fn compile(regex: &str) -> Result<Regex, Refusal> {
-    let invalid = |error: regex::Error| {
-        let message = format!("the regular expression {regex:?} is not valid: {error}");
-        Refusal::new(ErrorCode::INVALID_REGULAR_EXPRESSION, message)
-    };
-    Regex::new(regex).map_err(invalid)?;
-    Regex::new(&format!("^(?:{regex})$")).map_err(invalid)
 }
