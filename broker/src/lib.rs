@@ -13,7 +13,7 @@
 //!     .await?;
 //! let bootstrap_servers = broker.bootstrap_servers(); // "127.0.0.1:40123", for any client
 //! # assert!(bootstrap_servers.starts_with("127.0.0.1:"));
-//! drop(broker); // closes all connections, and returns at once
+//! drop(broker); // closes all connections, and returns at once; broker.stop() waits until that is done
 //! # Ok(()) }
 //! ```
 //!

@@ -120,6 +120,29 @@ async fn the_ports_can_be_given() {
     assert!(matches!(error, StartError::Listen(..)), "{error}");
 }
 
+#[test]
+fn the_port_of_a_broker_that_was_dropped_can_be_had_at_once() {
+    let mut broker = Broker::start_blocking().unwrap();
+    let port = broker.addresses()[0].port();
+    for _ in 0..200 {
+        std::net::TcpStream::connect(broker.addresses()[0]).unwrap();
+        drop(broker);
+        broker = Broker::builder().ports([port]).start_blocking().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn when_a_broker_was_stopped_nobody_has_its_port() {
+    for _ in 0..50 {
+        let broker = Broker::start().await.unwrap();
+        let address = broker.addresses()[0];
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        broker.stop();
+        assert_eq!(std::io::Read::read(&mut stream, &mut [0]).unwrap_or(0), 0);
+        std::net::TcpListener::bind(address).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_possible_is_said_before_anything_starts() {
     let error = |builder: milena_broker::Builder| builder.start_blocking().unwrap_err().to_string();

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 
@@ -15,6 +15,8 @@ use crate::settings::{SettingError, Settings};
 
 /// How many brokers a cluster can have.
 const MOST_BROKERS: usize = 100;
+/// How long to wait for a port that is in use.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Builds a [`Broker`].
 ///
@@ -103,7 +105,8 @@ impl Builder {
         self
     }
 
-    /// The ports of the brokers, in the order of their numbers; 0 is a free one, and so is one that is not given.
+    /// The ports of the brokers, in the order of their numbers; 0 is a free one, and so is one that is not given. For one that is
+    /// in use [`start`](Self::start) waits for a tenth of a second: a broker that was dropped a moment ago may still have it.
     pub fn ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.ports = ports.into_iter().collect();
         self
@@ -178,7 +181,7 @@ impl Builder {
         for n in 0..self.brokers {
             let port = self.ports.get(n).copied().unwrap_or(0);
             let address = SocketAddr::new(self.host, port);
-            let listener = listeners::bind(address).map_err(|e| StartError::Listen(address, e.into()))?;
+            let listener = bind(address).map_err(|e| StartError::Listen(address, e.into()))?;
             let address = listener.local_addr().map_err(|e| StartError::Listen(address, e.into()))?;
             let rack = (!self.racks.is_empty()).then(|| self.racks[n % self.racks.len()].as_str());
             let node_id = n as i32 + 1;
@@ -200,8 +203,22 @@ impl Builder {
         let (control, orders) = Control::new();
         let setup = Setup { core, clock, bound, limits, orders, dropped };
         let thread = std::thread::Builder::new().name(super::control::THREAD.to_owned());
-        thread.spawn(move || cluster_loop::run(setup)).map_err(|e| StartError::Thread(e.into()))?;
-        Ok(Broker { addresses, advertised, control, _alive: alive })
+        let thread = thread.spawn(move || cluster_loop::run(setup));
+        let thread = thread.map_err(|e| StartError::Thread(e.into()))?;
+        Ok(Broker { addresses, advertised, control, alive, thread })
+    }
+}
+
+/// Takes an address, if need be as soon as it is free.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        match listeners::bind(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < give_up => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            outcome => return outcome,
+        }
     }
 }
 
