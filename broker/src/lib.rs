@@ -39,6 +39,8 @@
 //!   like. Kafka never answers the one, and closes the connection when it cannot read the other.
 //! - All topics together have 100,000 partitions at most: more are refused (POLICY_VIOLATION), and not created by themselves.
 //!   Groups and transactional ids have [bounds](Settings) too.
+//! - Who names the same topic or group more than ten times over in DescribeConfigs, DescribeGroups, ConsumerGroupDescribe or
+//!   OffsetFetch is cut off: Kafka's answer would be as large as the client wants.
 //! - Regular expressions of subscriptions are evaluated by the crate `regex`, with what RE2/J has beyond it (`\Q...\E`): some are
 //!   taken that Kafka refuses, such as `(?x)` and `a{1001}`.
 //! - The `uniform` assignor takes topics in the order of their ids, where Kafka has no order.

@@ -5,9 +5,11 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use milena_protocol::messages::create_partitions::CreatePartitionsTopic;
 use milena_protocol::messages::create_topics::CreatableTopic;
+use milena_protocol::messages::describe_configs::DescribeConfigsResource;
 use milena_protocol::messages::metadata::MetadataRequestTopic;
 use milena_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    DescribeGroupsRequest, MetadataRequest,
 };
 use milena_protocol::{Api, ErrorCode, Pairing, Request, RequestBody, RequestHeader};
 
@@ -107,6 +109,30 @@ fn nobody_can_create_partitions_without_end() {
     request.topic_names = vec!["e".into()];
     assert!(sim.ask(client, 5, request).responses[0].error_code.is_none());
     assert!(create(&mut sim, 1).error_code.is_none(), "what was deleted makes room");
+}
+
+#[test]
+fn who_names_the_same_over_and_over_is_cut_off() {
+    let mut sim = Sim::new(&[]);
+    sim.topic("t", 1, &[]);
+    let mut resource = DescribeConfigsResource::default();
+    (resource.resource_type, resource.resource_name) = (2, "t".into());
+    let mut configs = DescribeConfigsRequest::default();
+    let mut groups = DescribeGroupsRequest::default();
+    for (times, is_cut) in [(1, false), (11, false), (12, true), (100_000, true)] {
+        let client = sim.connect(1);
+        configs.resources = vec![resource.clone(); times];
+        sim.send(client, 4, configs.clone());
+        assert_eq!(sim.closed.contains(&client), is_cut, "a topic {times} times");
+        let client = sim.connect(1);
+        groups.groups = vec!["g".into(); times];
+        sim.send(client, 5, groups.clone());
+        assert_eq!(sim.closed.contains(&client), is_cut, "a group {times} times");
+    }
+    let client = sim.connect(1);
+    groups.groups = (0..10_000).map(|n| format!("g{n}").into()).collect();
+    sim.send(client, 5, groups);
+    assert!(!sim.closed.contains(&client), "different names can be many");
 }
 
 #[test]

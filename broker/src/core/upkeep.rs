@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use milena_protocol::{ErrorCode, Uuid};
 
 use super::cluster::Cluster;
-use super::log::Log;
+use super::log::{BESIDE_BYTES, Log};
 use super::ticks::Ticks;
 use crate::settings::{Settings, TopicSettings};
 
@@ -138,7 +138,7 @@ impl Cluster {
         self.partition_changed(topic, index);
     }
 
-    /// Sees to it that there is room for so many more bytes in a topic (`milena.topic.max.bytes`). Where there is none, the
+    /// Sees to it that there is room for a batch of so many bytes in a topic (`milena.topic.max.bytes`). Where there is none, the
     /// oldest batches go, those of the largest partition first; of a topic that is only compacted nothing can go but what
     /// compaction removes.
     ///
@@ -147,11 +147,12 @@ impl Cluster {
     pub fn make_room(&mut self, topic: Uuid, bytes: usize, wall_ms: i64) -> Result<(), ErrorCode> {
         let Some((state, decompressor)) = self.topic_state_mut(topic) else { return Ok(()) };
         let most = state.settings.max_topic_bytes;
+        let bytes = bytes.saturating_add(BESIDE_BYTES);
         state.unmeasured = state.unmeasured.saturating_add(bytes);
         if state.unmeasured <= most / UNMEASURED {
             return Ok(());
         }
-        let size = |logs: &[Log]| logs.iter().map(Log::size_bytes).sum::<usize>();
+        let size = |logs: &[Log]| logs.iter().map(Log::held_bytes).sum::<usize>();
         let mut total = size(&state.logs);
         if total.saturating_add(bytes) <= most {
             state.unmeasured = 0;
@@ -169,9 +170,9 @@ impl Cluster {
         }
         let target = (most - most / FREED).max(bytes);
         while delete && total.saturating_add(bytes) > target {
-            let Some(largest) = state.logs.iter_mut().max_by_key(|log| log.size_bytes()) else { break };
+            let Some(largest) = state.logs.iter_mut().max_by_key(|log| log.held_bytes()) else { break };
             let surplus = total.saturating_add(bytes) - target;
-            largest.drop_oldest(surplus.min(largest.size_bytes().div_ceil(2)));
+            largest.drop_oldest(surplus.min(largest.held_bytes().div_ceil(2)));
             total = size(&state.logs);
         }
         state.unmeasured = 0;

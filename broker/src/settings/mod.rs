@@ -35,7 +35,7 @@ pub(crate) use topic::{Overrides, TopicSettings, value as topic_value};
 ///
 /// | name | default | what |
 /// |---|---|---|
-/// | `milena.topic.max.bytes` (a topic can have its own) | 1 GiB | all records of a topic, as they are compressed. Where there is no room, its oldest records go; of a topic that is only compacted, what compaction removes, and if that is not enough producers get KAFKA_STORAGE_ERROR |
+/// | `milena.topic.max.bytes` (a topic can have its own) | 1 GiB | all records of a topic, as they are compressed, and 192 bytes for each batch. Where there is no room, its oldest records go; of a topic that is only compacted, what compaction removes, and if that is not enough producers get KAFKA_STORAGE_ERROR |
 /// | `milena.max.groups` | 10000 | where there are more, a group without members goes: one without offsets, else the one that nobody has used for longest. When all have members, a new one gets COORDINATOR_NOT_AVAILABLE |
 /// | `milena.max.transactional.ids` | 10000 | where there are more, the id goes that has been idle for longest |
 ///

@@ -9,6 +9,7 @@
 //! | `find_coordinator.rs` | who coordinates a group, or transactions |
 //! | `produce.rs` | Produce |
 //! | `list_offsets.rs`, `offset_for_leader_epoch.rs` | where logs begin, end, and were led by whom |
+//! | `repeated.rs` | requests that name the same over and over |
 //!
 //! Fetch, groups and transactions have folders of their own.
 
@@ -28,6 +29,7 @@ mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod repeated;
 
 use milena_protocol::messages::leader::NodeEndpoint;
 use milena_protocol::{Api, RequestBody};
@@ -48,6 +50,9 @@ pub(super) fn handle(core: &mut Core, context: &Context<'_>, api_key: i16, reque
             false => Outcome::Close,
         };
     };
+    if repeated::is_excessive(&request) {
+        return Outcome::Close;
+    }
     let cluster = &mut core.cluster;
     match request {
         request @ (RequestBody::JoinGroup(_)

@@ -36,6 +36,7 @@ use crate::settings::TopicSettings;
 use epochs::LeaderEpochs;
 use producers::{Ended, Producers, Verdict};
 pub(crate) use read::Found;
+pub(super) use segment::BESIDE_BYTES;
 use segment::Segment;
 pub(crate) use segment::Stored;
 use validate::Place;
@@ -154,6 +155,12 @@ impl Log {
     /// Bytes of all batches.
     pub fn size_bytes(&self) -> usize {
         self.segments.iter().map(|segment| segment.size_bytes).sum()
+    }
+
+    /// What all batches take in memory, or a little more.
+    pub fn held_bytes(&self) -> usize {
+        let held = |segment: &Segment| segment.size_bytes + segment.batches.len() * BESIDE_BYTES;
+        self.segments.iter().map(held).sum()
     }
 
     /// From now on somebody else leads.

@@ -1,7 +1,7 @@
 //! What goes by itself: old segments, and more than there may be (Kafka's `UnifiedLog.deleteOldSegments`).
 
 use super::Log;
-use super::segment::Segment;
+use super::segment::{BESIDE_BYTES, Segment};
 use crate::settings::TopicSettings;
 
 impl Log {
@@ -46,12 +46,12 @@ impl Log {
         first.youngest_ms().checked_add(retention_ms)?.checked_add(1)
     }
 
-    /// Removes the oldest batches, of as many bytes or some more.
+    /// Removes the oldest batches, that take as much memory or some more.
     pub fn drop_oldest(&mut self, bytes: usize) {
         let mut dropped = 0;
         let mut batches = self.segments.iter().flat_map(|segment| &segment.batches);
         let last = batches.find(|batch| {
-            dropped += batch.bytes.len();
+            dropped += batch.bytes.len() + BESIDE_BYTES;
             dropped >= bytes
         });
         let next = last.map_or(self.end_offset, |last| last.header.next_offset());

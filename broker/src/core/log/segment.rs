@@ -22,6 +22,9 @@ impl Stored {
     }
 }
 
+/// What a batch takes in memory beside its bytes: what is known of it, and an allocation of its own.
+pub(in crate::core) const BESIDE_BYTES: usize = 192;
+
 /// A row of batches.
 #[derive(Debug)]
 pub(crate) struct Segment {

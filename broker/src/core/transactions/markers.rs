@@ -11,6 +11,9 @@ use crate::core::cluster::{Asked, CONSUMER_OFFSETS, Cluster, TRANSACTION_STATE};
 use crate::core::groups::Groups;
 use crate::core::log::{Append, Marker};
 
+/// How large a marker is: the header of a batch, and a record with a key of four bytes and a value of six.
+const MARKER_BYTES: usize = 78;
+
 /// The end of a transaction.
 struct End {
     producer: Producer,
@@ -74,6 +77,10 @@ impl End {
             return true;
         }
         let asked = Asked { node_id, topic, index: *index, current_leader_epoch: -1, only_leader: true };
+        if let Some(topic) = cluster.catalog.topic(topic) {
+            // Where there is none it is written all the same: it frees more than it takes.
+            let _ = cluster.make_room(topic.id, MARKER_BYTES, wall_ms);
+        }
         let Ok(mut replica) = cluster.replica(asked) else { return true };
         let to = Append {
             settings: replica.settings,

@@ -167,3 +167,19 @@ fn a_topic_that_is_gone_holds_up_no_transaction() {
     assert_eq!(client.end(&mut sim, 5, true), ErrorCode::NONE);
     assert!(init(&mut sim, client.connection, init_request(Some("a"), (-1, -1))).is_ok());
 }
+
+#[test]
+fn markers_count_among_what_a_topic_takes() {
+    let mut sim = sim(&[("milena.topic.max.bytes", "20000")]);
+    let mut client = Client::new(&mut sim, "x");
+    for round in 0..300 {
+        client.begin(&mut sim);
+        assert_eq!(client.add(&mut sim, 3, &[0]), [ErrorCode::NONE]);
+        assert_eq!(client.end(&mut sim, 3, round % 2 == 0), ErrorCode::NONE);
+        let log = sim.core.cluster.log("t", 0).unwrap();
+        assert!(log.held_bytes() <= 20_000 + 20_000 / 64, "{}", log.held_bytes()); // it is not measured each time
+    }
+    let log = sim.core.cluster.log("t", 0).unwrap();
+    assert_eq!(log.end_offset(), 300);
+    assert!(log.start_offset() > 200, "{}", log.start_offset());
+}
