@@ -29,7 +29,10 @@
 //! for ids, times and the words of errors. On purpose it differs in this:
 //!
 //! - It has the APIs of clients, and those of its features that change what clients do (`group.version`, `metadata.version`,
-//!   `transaction.version`). What is for controllers, replicas, permissions, share groups and streams groups is not offered.
+//!   `transaction.version`). What is for controllers, replicas, permissions, share groups and streams groups is not offered, nor
+//!   are these that operators use: AlterConfigs (IncrementalAlterConfigs is there), the settings of groups and of clients,
+//!   ListConfigResources, DescribeLogDirs, DescribeProducers, DescribeTransactions, ListTransactions, ElectLeaders and
+//!   partition reassignments.
 //! - Nothing is replicated. Replicas are names: all that run are in sync at once, and `acks=all` waits for nobody.
 //! - What a request changes is in force on all brokers when it is answered; Kafka's brokers hear of it a little later.
 //! - Nothing is written to the topics behind groups and transactions: `__consumer_offsets` and `__transaction_state` are empty.
@@ -39,6 +42,7 @@
 //!   like. Kafka never answers the one, and closes the connection when it cannot read the other.
 //! - All topics together have 100,000 partitions at most: more are refused (POLICY_VIOLATION), and not created by themselves.
 //!   Groups and transactional ids have [bounds](Settings) too.
+//! - A batch that is larger than 128 MiB when it is decompressed is refused (MESSAGE_TOO_LARGE).
 //! - Who names the same topic or group more than ten times over in DescribeConfigs, DescribeGroups, ConsumerGroupDescribe or
 //!   OffsetFetch is cut off: Kafka's answer would be as large as the client wants.
 //! - Regular expressions of subscriptions are evaluated by the crate `regex`, with what RE2/J has beyond it (`\Q...\E`): some are

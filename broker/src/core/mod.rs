@@ -49,7 +49,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use milena_protocol::{RequestBody, ResponseBody};
+use milena_protocol::{RequestBody, ResponseBody, Str};
 
 use crate::settings::{SettingError, Settings};
 use catalog::{BrokerNode, Catalog};
@@ -88,7 +88,7 @@ pub struct Core {
 
 impl Core {
     /// A cluster of these brokers, without topics. All that is random in it comes from `seed`; `wall_ms` is the time of day
-    /// at `now`, in milliseconds since 1970.
+    /// at `now`, in milliseconds since 1970. A broker without a rack stands where `broker.rack` says.
     pub fn new(
         settings: Settings,
         cluster_id: &str,
@@ -98,6 +98,12 @@ impl Core {
         wall_ms: i64,
     ) -> Self {
         let max_connections = settings.int("max.connections") as usize;
+        let rack = settings.explicit("broker.rack").filter(|rack| !rack.is_empty()).map(Str::from);
+        let brokers = brokers.into_iter().map(|mut broker| {
+            broker.rack = broker.rack.or_else(|| rack.clone());
+            broker
+        });
+        let brokers: Vec<BrokerNode> = brokers.collect();
         let cluster = Cluster::new(settings, Catalog::new(cluster_id, brokers), seed);
         Core {
             fetching: Fetching::new(&cluster, seed),

@@ -85,7 +85,7 @@ impl Builder {
     }
 
     /// Where each broker stands (`broker.rack`), in the order of their numbers. With more brokers than racks they are used
-    /// again from the first on.
+    /// again from the first on. As a [`setting`](Self::setting), `broker.rack` is where all stand of whom this does not say it.
     pub fn racks<R: Into<String>>(mut self, racks: impl IntoIterator<Item = R>) -> Self {
         self.racks = racks.into_iter().map(Into::into).collect();
         self

@@ -191,7 +191,8 @@ impl Control {
         self.done(Steer::EndSession { group_id: group_id.to_owned(), member_id: member_id.to_owned() })
     }
 
-    /// Lets requests go wrong from now on, as the fault says.
+    /// Lets requests go wrong from now on, as the fault says. There can be 10,000 faults; one that has struck for the last time
+    /// stays among them, with its count, until it is [removed](FaultHandle::remove).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -53,6 +53,8 @@ const fn both(name: &'static str, topic: &'static str, kind: Kind, default: &'st
 
 const BROKER_ONLY: &[Property] = &[
     only("auto.create.topics.enable", Kind::Bool, "true"),
+    // Of each broker that has no rack of its own; empty for none.
+    only("broker.rack", Kind::Text(&[]), ""),
     only("connections.max.idle.ms", ANY_LONG, "600000"),
     only("consumer_byte_rate", Kind::Long(1), "9223372036854775807"),
     only("default.replication.factor", Kind::Int(1, 32_767), "1"),

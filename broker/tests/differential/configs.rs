@@ -3,8 +3,8 @@
 use milena_protocol::Api;
 use serde_json::{Value, json};
 
-use crate::same_on_both;
 use crate::side::Side;
+use crate::{same_on_both, same_on_both_clusters};
 
 fn describe(side: &Side, version: i16, resource: Value) -> Value {
     side.connect().ask(Api::DescribeConfigs, version, json!({ "resources": [resource] }))
@@ -72,5 +72,23 @@ fn what_has_no_settings_is_told() {
         describe(side, 4, all(3, "x"));
         describe(side, 4, all(99, "x"));
         side.connect().ask(Api::DescribeConfigs, 4, json!({ "resources": [] }));
+    });
+}
+
+#[test]
+fn where_brokers_stand_is_among_their_settings() {
+    let rack = |side: &Side, broker: &str| {
+        let keys = json!(["broker.rack"]);
+        let resource = json!({ "resourceType": 4, "resourceName": broker, "configurationKeys": keys });
+        side.connect_to(broker.parse().unwrap()).ask(
+            Api::DescribeConfigs,
+            4,
+            json!({ "resources": [resource], "includeSynonyms": true }),
+        );
+    };
+    same_on_both(|side| drop(rack(side, "1")));
+    same_on_both_clusters(|side| {
+        rack(side, "1");
+        rack(side, "3");
     });
 }

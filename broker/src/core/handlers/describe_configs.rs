@@ -7,12 +7,15 @@ use milena_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse}
 use milena_protocol::{ErrorCode, Str};
 
 use super::configs::{self, ApiError, Entry, Source};
+use crate::core::catalog::BrokerNode;
 use crate::core::cluster::{Cluster, bad_topic_name};
 
 /// Kinds of resources (Kafka's `ConfigResource.Type`).
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
 pub(super) const BROKER_LOGGER: i8 = 8;
+
+const RACK: &str = "broker.rack";
 
 pub(super) fn handle(cluster: &Cluster, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     let mut response = DescribeConfigsResponse::default();
@@ -60,13 +63,16 @@ fn describe(
             if name.is_empty() {
                 return Ok(Vec::new());
             }
-            let id = name.parse().ok();
-            if id.is_none_or(|id| cluster.catalog.broker(id).is_none()) {
+            let Some(broker) = name.parse().ok().and_then(|id| cluster.catalog.broker(id)) else {
                 let why = format!("there is no broker {name}");
                 return Err((ErrorCode::INVALID_REQUEST, why));
-            }
+            };
             let entries = configs::broker(&cluster.settings).filter(is_wanted);
-            Ok(entries.map(|entry| result(cluster, &entry, true, synonyms)).collect())
+            let described = |entry: Entry<'_>| match entry.name {
+                RACK => rack(broker, &entry, synonyms),
+                _ => result(cluster, &entry, true, synonyms),
+            };
+            Ok(entries.map(described).collect())
         }
         BROKER_LOGGER => Ok(Vec::new()),
         other => Err((ErrorCode::INVALID_REQUEST, format!("there are no resources of type {other}"))),
@@ -101,6 +107,20 @@ fn result(
     result
 }
 
+/// Where a broker stands: each may stand elsewhere, and some nowhere.
+fn rack(broker: &BrokerNode, entry: &Entry<'_>, with_synonyms: bool) -> DescribeConfigsResourceResult {
+    let mut result = DescribeConfigsResourceResult::default();
+    result.name = entry.name.into();
+    result.value = broker.rack.clone();
+    result.read_only = true;
+    result.config_source = if broker.rack.is_some() { Source::StaticBroker } else { Source::Default }.id();
+    result.config_type = entry.property.kind.id();
+    result.documentation = None;
+    let own = broker.rack.as_deref().filter(|_| with_synonyms);
+    result.synonyms.extend(own.map(|rack| synonym(entry.name, rack, Source::StaticBroker)));
+    result
+}
+
 fn synonym(name: &'static str, value: &str, source: Source) -> DescribeConfigsSynonym {
     let mut synonym = DescribeConfigsSynonym::default();
     synonym.name = Str::from_static(name);
@@ -131,6 +151,25 @@ mod tests {
             };
             assert_eq!(source("retention.ms"), (Source::Topic.id(), "5".to_owned(), 2));
             assert_eq!(source("cleanup.policy"), (Source::Default.id(), "delete".to_owned(), 1));
+        }
+    }
+
+    #[test]
+    fn a_broker_stands_where_the_setting_says_unless_it_has_a_rack_of_its_own() {
+        let mut sim = Sim::with_brokers(&[None, Some("b")], &[("broker.rack", "a")]);
+        let client = sim.connect(1);
+        for (broker, rack) in [("1", "a"), ("2", "b")] {
+            let mut resource = DescribeConfigsResource::default();
+            (resource.resource_type, resource.resource_name) = (BROKER, broker.into());
+            resource.configuration_keys = Some(vec![RACK.into()]);
+            let mut request = DescribeConfigsRequest::default();
+            request.resources = vec![resource];
+            let response: DescribeConfigsResponse = sim.ask(client, 4, request);
+            assert_eq!(response.results[0].configs[0].value.as_deref(), Some(rack));
+            assert_eq!(
+                sim.core.catalog().broker(broker.parse().unwrap()).unwrap().rack.as_deref(),
+                Some(rack)
+            );
         }
     }
 }

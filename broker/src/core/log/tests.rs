@@ -185,6 +185,18 @@ fn info(offset: i64) -> AppendInfo {
 }
 
 #[test]
+#[cfg(feature = "gzip")]
+fn a_batch_that_is_too_large_when_it_is_decompressed_is_one_to_split() {
+    let mut f = Fixture::new(&[]);
+    f.decompressor = Decompressor::with_budget(1000);
+    let mut builder = BatchBuilder::with_compression(Compression::Gzip).unwrap();
+    builder.append(NOW, None, Some(&[0; 2000]), &[]).unwrap();
+    let error = f.append(&builder.build()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::MESSAGE_TOO_LARGE);
+    assert_eq!(error.message.as_deref(), Some("decompressed, the batch is larger than 1000 bytes"));
+}
+
+#[test]
 fn compacted_topics_need_keys() {
     let mut f = Fixture::new(&[("cleanup.policy", "compact")]);
     let mut builder = BatchBuilder::new();

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use milena_protocol::ErrorCode;
 use milena_protocol::records::{
-    Batch, BatchBuilder, Batches, Compression, Decompressor, Header, Record, RecordErrorKind, Stamp,
-    TimestampType,
+    Batch, BatchBuilder, Batches, CodecFault, Compression, Decompressor, Header, Record, RecordErrorKind,
+    Stamp, TimestampType,
 };
 
 use crate::settings::TopicSettings;
@@ -207,6 +207,11 @@ fn unreadable(kind: RecordErrorKind) -> AppendError {
         RecordErrorKind::FeatureDisabled(compression) => AppendError::new(
             ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
             format!("this broker was built without {compression}"),
+        ),
+        // Producers split such a batch, if they can.
+        RecordErrorKind::Decompression { fault: CodecFault::OverBudget { budget }, .. } => AppendError::new(
+            ErrorCode::MESSAGE_TOO_LARGE,
+            format!("decompressed, the batch is larger than {budget} bytes"),
         ),
         // Java's codecs throw what Kafka has no code for.
         RecordErrorKind::Decompression { .. } => ErrorCode::UNKNOWN_SERVER_ERROR.into(),
