@@ -174,11 +174,12 @@ impl Core {
         self.expire_waiting(now);
         self.expire_batches(now);
         self.fail_if_refused();
-        self.refresh_metadata(now);
-        self.ask_for_producer_id(now);
         self.admit(now);
         self.resolve_sequences();
         self.produce(now);
+        // What is asked for is what all of these found to be missing.
+        self.refresh_metadata(now);
+        self.ask_for_producer_id(now);
         self.go_on_ending(now);
     }
 
