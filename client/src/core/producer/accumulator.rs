@@ -3,7 +3,7 @@
 //! `buffer.memory` is for what is in batches. Once as much waits, nothing more may.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use milena_protocol::Str;
 use milena_protocol::records::{BatchBuilder, BuildError, Compression};
@@ -45,7 +45,10 @@ pub(super) struct Topic {
     pub(super) queues: Vec<Queue>,
     sticky: Sticky,
     pub(super) waiting: Waiting,
-    pub(super) last_used: Instant,
+    /// When something was sent to it; `None` when nothing was since the cluster said no.
+    pub(super) last_used: Option<Instant>,
+    /// Its metadata was asked for since it was new, or came to be used again.
+    pub(super) is_asked_for: bool,
 }
 
 /// What has come of a record.
@@ -86,12 +89,13 @@ impl Accumulator {
                 queues: Vec::new(),
                 sticky: Sticky::default(),
                 waiting: Waiting::default(),
-                last_used: now,
+                last_used: None,
+                is_asked_for: false,
             };
             self.topics.insert(Str::from(name), topic);
         }
         let topic = self.topics.get_mut(name).expect("it was put there");
-        topic.last_used = now;
+        topic.last_used = Some(now);
         topic
     }
 
@@ -233,6 +237,11 @@ impl Accumulator {
 impl Topic {
     pub(super) fn is_unused(&self) -> bool {
         self.waiting.is_empty() && self.queues.iter().all(|queue| queue.batches.is_empty())
+    }
+
+    /// Whether its metadata is of no use: nothing was sent to it within `metadata.max.idle.ms`.
+    pub(super) fn is_idle(&self, idle: Duration, now: Instant) -> bool {
+        self.last_used.is_none_or(|used| used + idle <= now) && self.is_unused()
     }
 
     /// Whether nothing of it is needed. Sequence numbers are, for the time when the application comes back to it.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use milena_protocol::{ErrorCode, Str};
 
 use super::Core;
-use super::accumulator::{Append, Topic};
+use super::accumulator::Append;
 use super::io::{Action, Outcome, ProducerRecord, SendId, SentRecord, Settled, Taken};
 use super::waiting::WaitingRecord;
 use crate::Error;
@@ -187,10 +187,12 @@ impl Core {
         self.settle_waiting(name, records, error);
     }
 
-    /// Forgets a topic that the cluster said no to, so that it is asked anew for the next record.
+    /// Forgets what the cluster has said no to, so that it is asked anew for the next record, and not before.
     fn forget_refused(&mut self, name: &Str) {
-        if self.accumulator.topics.get(name).is_some_and(Topic::is_forgettable) {
-            self.accumulator.topics.remove(name);
+        if let Some(topic) = self.accumulator.topics.get_mut(name)
+            && topic.is_unused()
+        {
+            topic.last_used = None;
             self.covered.remove(name);
             self.metadata.retain_topics(&self.covered);
         }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use milena_protocol::{Api, RequestBody, ResponseBody, Str};
 
+use super::accumulator::Topic;
 use super::io::Action;
 use super::{Answered, Core, Tag};
 use crate::Error;
@@ -18,13 +19,17 @@ const EMPTY_IS_NONE: i16 = 1;
 
 impl Core {
     /// The topics whose metadata is kept: those that something was sent to within `metadata.max.idle.ms`.
-    fn wanted_topics(&self) -> BTreeSet<Str> {
-        self.accumulator.topics.keys().cloned().collect()
+    fn wanted_topics(&self, now: Instant) -> impl Iterator<Item = (&Str, &Topic)> {
+        let idle = self.accumulator.settings.metadata_max_idle;
+        self.accumulator.topics.iter().filter(move |(_, topic)| !topic.is_idle(idle, now))
     }
 
     pub(super) fn metadata_due(&self, now: Instant) -> Option<Instant> {
         let is_needed = !self.accumulator.topics.is_empty() || self.producer_id_due(now).is_some();
-        self.metadata.due(now).filter(|_| is_needed)
+        let due = self.metadata.due(now).filter(|_| is_needed)?;
+        // The first time nothing has been asked in vain that the back-off could be for.
+        let has_new = self.wanted_topics(now).any(|(_, topic)| !topic.is_asked_for);
+        Some(if has_new { now } else { due })
     }
 
     pub(super) fn refresh_metadata(&mut self, now: Instant) {
@@ -33,7 +38,7 @@ impl Core {
         {
             self.outbox.push_back(Action::Report(Report::Rebootstrapping));
         }
-        if self.lacks_metadata() {
+        if self.lacks_metadata(now) {
             self.metadata.request_refresh();
         }
         if self.metadata_due(now).is_none_or(|due| due > now) {
@@ -43,9 +48,12 @@ impl Core {
         self.metadata.wait(now);
         let Some((peer, versions)) = self.any_broker(now) else { return };
         let Some(version) = versions.newest(Api::Metadata) else { return };
-        let wanted = self.wanted_topics();
+        let wanted: BTreeSet<Str> = self.wanted_topics(now).map(|(name, _)| name.clone()).collect();
         if version < EMPTY_IS_NONE && wanted.is_empty() {
             return;
+        }
+        for (name, topic) in &mut self.accumulator.topics {
+            topic.is_asked_for = wanted.contains(name);
         }
         let request = self.metadata.request(&wanted);
         self.metadata.sent(now);
@@ -54,8 +62,8 @@ impl Core {
     }
 
     /// Whether a record waits for what is not known.
-    fn lacks_metadata(&self) -> bool {
-        self.accumulator.topics.iter().any(|(name, topic)| {
+    fn lacks_metadata(&self, now: Instant) -> bool {
+        self.wanted_topics(now).any(|(name, topic)| {
             !self.covered.contains(name)
                 || !topic.waiting.is_empty() && {
                     let count = self.metadata.topic(name).map_or(0, |known| known.partitions.len());
@@ -68,11 +76,11 @@ impl Core {
         let idle = self.accumulator.settings.metadata_max_idle;
         let (topics, ratios) = (&mut self.accumulator.topics, &mut self.accumulator.ratios);
         topics.retain(|name, topic| {
-            let stays = !topic.is_forgettable() || topic.last_used + idle > now;
-            if !stays {
+            let is_idle = topic.is_idle(idle, now);
+            if is_idle {
                 ratios.forget(name);
             }
-            stays
+            !is_idle || !topic.is_forgettable()
         });
     }
 

@@ -2,5 +2,6 @@
 
 mod batching;
 mod delivery;
+mod metadata;
 mod order;
 mod world;

@@ -40,6 +40,8 @@ pub struct World {
     pub finished: bool,
     /// How often an id was asked for.
     pub ids_asked: u32,
+    /// The topics of each request about metadata.
+    pub asked_about: Vec<String>,
 }
 
 /// A Produce request for one partition.
@@ -70,6 +72,7 @@ impl World {
             answers: BTreeMap::new(),
             finished: false,
             ids_asked: 0,
+            asked_about: Vec::new(),
         }
     }
 
@@ -160,8 +163,12 @@ impl World {
                 answer.api_keys = apis.map(range).to_vec();
                 self.answer(connection, &request, answer.into());
             }
-            RequestBody::Metadata(_) if self.is_silent => {}
-            RequestBody::Metadata(_) => {
+            RequestBody::Metadata(body) => {
+                let names = body.topics.iter().flatten().filter_map(|topic| topic.name.as_deref());
+                self.asked_about.push(names.collect::<Vec<_>>().join(" "));
+                if self.is_silent {
+                    return;
+                }
                 let partitions = self.leaders.iter().enumerate();
                 let partitions =
                     partitions.map(|(i, (node, epoch))| partition_answer(i as i32, *node, *epoch));
