@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::io::{ProducerRecord, SendId};
 use super::murmur2::partition_for_key;
 use super::partitioner::Sticky;
-use super::queue::Queue;
+use super::queue::{Queue, queue_index};
 use super::ratio::CompressionRatios;
 use super::settings::ProducerSettings;
 use super::waiting::Waiting;
@@ -121,11 +121,7 @@ impl Accumulator {
                 (topic.sticky.partition(known, &topic.queues, settings, &mut self.rng, now), true)
             }
         };
-        let Some(index) =
-            usize::try_from(partition).ok().filter(|_| known.partitions.contains_key(&partition))
-        else {
-            return Append::Unknown;
-        };
+        let Some(index) = queue_index(known, partition) else { return Append::Unknown };
         let size = record.upper_bound();
         if self.used > 0 && self.used + size > settings.buffer_memory {
             self.lacks_room = true;

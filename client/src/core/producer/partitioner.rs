@@ -1,6 +1,6 @@
 //! Which partition a record without key goes to: one for a batch's worth of bytes, then another (KIP-794).
 
-use super::queue::Queue;
+use super::queue::{Queue, queue_index};
 use super::settings::ProducerSettings;
 use crate::core::metadata;
 use crate::core::rng::Rng;
@@ -22,7 +22,7 @@ impl Sticky {
         rng: &mut Rng,
         now: Instant,
     ) -> i32 {
-        let known = self.partition.filter(|partition| topic.partitions.contains_key(partition));
+        let known = self.partition.filter(|partition| queue_index(topic, *partition).is_some());
         let partition = known.unwrap_or_else(|| choose(topic, queues, settings, rng, now));
         self.partition = Some(partition);
         partition
@@ -45,11 +45,19 @@ fn choose(
     rng: &mut Rng,
     now: Instant,
 ) -> i32 {
-    let all: Vec<i32> = topic.partitions.keys().copied().collect();
+    let all: Vec<i32> = topic
+        .partitions
+        .keys()
+        .copied()
+        .filter(|partition| queue_index(topic, *partition).is_some())
+        .collect();
     let has_leader = |partition: &i32| topic.partitions[partition].leader.is_some();
     let mut available: Vec<i32> = all.iter().copied().filter(has_leader).collect();
+    if all.is_empty() {
+        return 0;
+    }
     if available.is_empty() {
-        return all.get(rng.below(all.len())).copied().unwrap_or(0);
+        return all[rng.below(all.len())];
     }
     let queue = |partition: i32| usize::try_from(partition).ok().and_then(|partition| queues.get(partition));
     if !settings.adaptive_partitioning || all.len() < 2 {

@@ -10,6 +10,7 @@ use super::settings::ProducerSettings;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
+use crate::core::metadata;
     pub(super) batches: VecDeque<Batch>,
     pub(super) sequences: Sequences,
 }
@@ -28,6 +29,13 @@ pub(super) enum Order {
 impl Queue {
     /// The batch that is to be sent next, if one can be: full or not.
     pub(super) fn next_to_send(&self, order: Order, now: Instant) -> Option<usize> {
+/// Where the queue of a partition is. Kafka numbers partitions from 0 on without gaps; whatever else a broker tells of takes no
+/// memory, and no records.
+pub(super) fn queue_index(topic: &metadata::Topic, partition: i32) -> Option<usize> {
+    let index = usize::try_from(partition).ok()?;
+    (index < topic.partitions.len() && topic.partitions.contains_key(&partition)).then_some(index)
+}
+
         let index = self.batches.iter().position(|batch| !batch.is_in_flight())?;
         let batch = &self.batches[index];
         if matches!(batch.state, State::BackingOff(until) if until > now) {

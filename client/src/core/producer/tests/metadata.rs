@@ -1,8 +1,10 @@
-//! Which topics are asked about, and when.
+//! Which topics are asked about, and when; and what is made of the answers.
+
+use std::time::Duration;
 
 use milena_protocol::ErrorCode;
 
-use super::world::World;
+use super::world::{ID, World};
 use crate::core::producer::io::ProducerRecord;
 use crate::core::test_support::T;
 
@@ -55,4 +57,25 @@ fn a_new_topic_is_asked_about_at_once_and_again_only_after_a_back_off() {
     assert_eq!(world.asked_about.len(), 3, "nobody knows of u and v");
     world.pass(1_000 * T);
     assert!(world.asked_about.len() > 3);
+}
+
+#[test]
+fn partitions_that_there_cannot_be_take_neither_memory_nor_records() {
+    let mut world = World::new(|config| config);
+    world.send_now("a");
+    world.reply(ErrorCode::NONE, 0);
+    let partitions = [0, -1, 1_000_000].map(|partition| partition_answer(partition, 1, 1));
+    let topic = topic_answer("t", ID, partitions.to_vec());
+    world.core.metadata.update(&metadata_response(&[1, 2], vec![topic]), 12, world.now).unwrap();
+    let (core, now) = (&mut world.core, world.now);
+    let measured = allocation_counter::measure(|| {
+        core.send(&ProducerRecord::new("t").partition(1_000_000).value("b"), now).unwrap();
+        core.poll(now);
+        for _ in 0..20 {
+            core.send(&ProducerRecord::new("t").value("c"), now).unwrap();
+        }
+    });
+    assert!(measured.bytes_max < 1 << 20, "{} bytes", measured.bytes_max);
+    world.pass(5 * T);
+    assert_eq!(world.requests[0].batches[0].3.len(), 20);
 }
