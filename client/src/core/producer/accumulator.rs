@@ -99,6 +99,11 @@ impl Accumulator {
         topic
     }
 
+    /// What waits for a topic that is there.
+    pub(super) fn waiting(&mut self, topic: &str) -> &mut Waiting {
+        &mut self.topics.get_mut(topic).expect("the topic is there").waiting
+    }
+
     /// Puts a record in its batch, if that can be done now. Its topic has to be there.
     pub(super) fn append(
         &mut self,
@@ -144,7 +149,9 @@ impl Accumulator {
             };
             self.last_number += 1;
             let backoff = Backoff::new(settings.retry_backoff, settings.retry_backoff_max);
-            queue.batches.push_back(Batch::new(self.last_number, builder, room, backoff, now));
+            let batch = Batch::new(self.last_number, builder, room, backoff, now);
+            self.used += batch.charged;
+            queue.batches.push_back(batch);
         }
         let Some(batch) = queue.batches.back_mut() else { return Append::Full };
         let before = batch.charged;
@@ -158,6 +165,11 @@ impl Accumulator {
             topic.sticky.appended(bytes, is_full, settings.batch_size);
         }
         Append::Done { wakes: !fits || is_full }
+    }
+
+    /// Takes what batches take that were not made here.
+    pub(super) fn charge(&mut self, bytes: usize) {
+        self.used += bytes;
     }
 
     /// Gives back what a batch took.
@@ -219,7 +231,7 @@ impl Accumulator {
 
     /// The oldest record that is not settled.
     pub(super) fn oldest(&self) -> Option<SendId> {
-        let batches = self.queues().flat_map(|(_, _, queue)| &queue.batches);
+        let batches = self.queues().filter_map(|(_, _, queue)| queue.batches.front());
         let in_batches = batches.filter_map(|batch| batch.records.first().map(|record| record.id));
         let waiting = self.topics.values().filter_map(|topic| topic.waiting.first());
         in_batches.chain(waiting).min()

@@ -1,6 +1,5 @@
 //! Taking records in: at once where that is possible, or after a wait of `max.block.ms` at most.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use milena_protocol::{ErrorCode, Str};
@@ -37,7 +36,8 @@ impl Core {
         }
         let timestamp = record.timestamp.unwrap_or_else(|| self.wall_clock.unix_ms(now));
         let id = SendId(self.last_send.0 + 1);
-        let must_wait = !self.accumulator.topic(record.topic, now).waiting.is_empty()
+        let count = self.metadata.topic(record.topic).map_or(0, |topic| topic.partitions.len());
+        let must_wait = self.accumulator.topic(record.topic, now).waiting.is_before_others(count)
             || self.accumulator.lacks_room && self.accumulator.waiting_bytes > 0;
         let append = match must_wait {
             true => Append::Unknown,
@@ -123,9 +123,12 @@ impl Core {
             self.fail_waiting(name, &Error::Topic { topic: name.to_string(), code });
             return self.forget_refused(name);
         }
-        let mut waiting = self.accumulator.topic(name, now).waiting.take();
-        let mut kept = VecDeque::new();
-        while let Some(record) = waiting.pop_front() {
+        let count = self.metadata.topic(name).map_or(0, |topic| topic.partitions.len());
+        if count == 0 {
+            return;
+        }
+        self.accumulator.waiting(name).partitions_are(count);
+        while let Some(record) = self.accumulator.waiting(name).pop() {
             let SentRecord { id, timestamp } = record.sent;
             match self.accumulator.append(id, &record.record(name), timestamp, &self.metadata, now) {
                 Append::Done { .. } => self.accumulator.waiting_bytes -= record.bytes,
@@ -134,15 +137,10 @@ impl Core {
                     let error = self.too_large(record.bytes);
                     self.settle_waiting(name, vec![record], &error);
                 }
-                Append::Full => {
-                    kept.push_back(record);
-                    break;
-                }
-                Append::Unknown => kept.push_back(record),
+                Append::Full => return self.accumulator.waiting(name).put_back(record),
+                Append::Unknown => self.accumulator.waiting(name).put_aside(record),
             }
         }
-        kept.append(&mut waiting);
-        self.accumulator.topic(name, now).waiting.put_back(kept);
     }
 
     /// Fails what has waited too long.
@@ -182,7 +180,7 @@ impl Core {
 
     pub(super) fn fail_waiting(&mut self, name: &Str, error: &Error) {
         let Some(topic) = self.accumulator.topics.get_mut(name) else { return };
-        let records: Vec<WaitingRecord> = topic.waiting.take().into();
+        let records = topic.waiting.take();
         self.accumulator.waiting_bytes -= records.iter().map(|record| record.bytes).sum::<usize>();
         self.settle_waiting(name, records, error);
     }

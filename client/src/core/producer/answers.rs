@@ -191,7 +191,8 @@ impl Core {
         let timeout = self.accumulator.settings.delivery_timeout;
         let mut expired = Vec::new();
         for (topic, partition, queue) in self.accumulator.queues() {
-            let old = queue.batches.iter().filter(|batch| batch.created + timeout <= now);
+            // The oldest come first.
+            let old = queue.batches.iter().take_while(|batch| batch.created + timeout <= now);
             let at = || TopicPartition { topic: topic.clone(), partition };
             expired.extend(old.map(|batch| (at(), batch.number, batch.attempts > 0, batch.trouble.clone())));
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use milena_protocol::records::{BatchBuilder, Batches, BuildError};
 
-use super::io::{ProducerRecord, SendId, SentRecord};
+use super::io::{BATCH_OVERHEAD, ProducerRecord, SendId, SentRecord};
 use super::producer_id::ProducerIds;
 use crate::core::backoff::Backoff;
 
@@ -26,8 +26,8 @@ pub(super) struct Batch {
     pub(super) number: u64,
     pub(super) created: Instant,
     pub(super) state: State,
-    /// While it is open.
-    builder: Option<BatchBuilder>,
+    /// While it is open; in a box, since it is large, and most batches that wait are closed.
+    builder: Option<Box<BatchBuilder>>,
     /// Bytes, uncompressed, that it can take.
     room: usize,
     /// As it is sent, once it is closed.
@@ -48,6 +48,9 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// What it takes besides its records. With a small `batch.size` that is most of it.
+    const OVERHEAD: usize = size_of::<Batch>() + BATCH_OVERHEAD;
+
     pub(super) fn new(
         number: u64,
         builder: BatchBuilder,
@@ -60,11 +63,11 @@ impl Batch {
             created: now,
             state: State::Open,
             uncompressed: builder.estimated_size(),
-            builder: Some(builder),
+            builder: Some(Box::new(builder)),
             room,
             bytes: Bytes::new(),
             records: Vec::new(),
-            charged: 0,
+            charged: Batch::OVERHEAD,
             attempts: 0,
             backoff,
             sequence: None,
@@ -115,7 +118,7 @@ impl Batch {
         builder.set_producer(-1, -1, -1);
         self.bytes = builder.build();
         self.state = State::Ready;
-        Some(builder)
+        Some(*builder)
     }
 
     pub(super) fn size(&self) -> usize {

@@ -64,11 +64,9 @@ impl Core {
     /// Whether a record waits for what is not known.
     fn lacks_metadata(&self, now: Instant) -> bool {
         self.wanted_topics(now).any(|(name, topic)| {
-            !self.covered.contains(name)
-                || !topic.waiting.is_empty() && {
-                    let count = self.metadata.topic(name).map_or(0, |known| known.partitions.len());
-                    count == 0 || topic.waiting.names_beyond(count)
-                }
+            let has_none = || self.metadata.topic(name).is_none_or(|known| known.partitions.is_empty());
+            let is_waiting = !topic.waiting.is_empty();
+            !self.covered.contains(name) || topic.waiting.lacks_partition() || is_waiting && has_none()
         })
     }
 

@@ -1,4 +1,7 @@
 //! The batches of one partition, in the order in which its log is to have them. A batch stays in its place until it is settled.
+//!
+//! They are sent in that order too: those that were sent come before all others, and are few. There may be very many others, and
+//! nothing here looks at all of them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -7,10 +10,10 @@ use super::batch::{Batch, State};
 use super::producer_id::ProducerIds;
 use super::sequences::Sequences;
 use super::settings::ProducerSettings;
+use crate::core::metadata;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-use crate::core::metadata;
     pub(super) batches: VecDeque<Batch>,
     pub(super) sequences: Sequences,
 }
@@ -26,9 +29,6 @@ pub(super) enum Order {
     Any,
 }
 
-impl Queue {
-    /// The batch that is to be sent next, if one can be: full or not.
-    pub(super) fn next_to_send(&self, order: Order, now: Instant) -> Option<usize> {
 /// Where the queue of a partition is. Kafka numbers partitions from 0 on without gaps; whatever else a broker tells of takes no
 /// memory, and no records.
 pub(super) fn queue_index(topic: &metadata::Topic, partition: i32) -> Option<usize> {
@@ -36,6 +36,9 @@ pub(super) fn queue_index(topic: &metadata::Topic, partition: i32) -> Option<usi
     (index < topic.partitions.len() && topic.partitions.contains_key(&partition)).then_some(index)
 }
 
+impl Queue {
+    /// The batch that is to be sent next, if one can be: full or not.
+    pub(super) fn next_to_send(&self, order: Order, now: Instant) -> Option<usize> {
         let index = self.batches.iter().position(|batch| !batch.is_in_flight())?;
         let batch = &self.batches[index];
         if matches!(batch.state, State::BackingOff(until) if until > now) {
@@ -71,19 +74,28 @@ pub(super) fn queue_index(topic: &metadata::Topic, partition: i32) -> Option<usi
         !batch.is_open() || all || !is_last || batch.is_full() || is_over
     }
 
-    /// Whether batches have numbers, be they in flight or to be sent again.
+    /// Those that were sent, be they in flight or to be sent again.
+    fn sent(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.iter().take_while(|batch| batch.attempts > 0)
+    }
+
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = &Batch> {
+        self.sent().filter(|batch| batch.is_in_flight())
+    }
+
+    /// Whether batches have numbers: those that were sent by an idempotent producer.
     pub(super) fn has_numbered(&self) -> bool {
-        self.batches.iter().any(|batch| batch.sequence.is_some())
+        self.sent().any(|batch| batch.sequence.is_some())
     }
 
     pub(super) fn has_in_flight(&self) -> bool {
-        self.batches.iter().any(Batch::is_in_flight)
+        self.in_flight().next().is_some()
     }
 
     /// Numbers all batches that have numbers anew, from 0.
     pub(super) fn renumber(&mut self, ids: ProducerIds) {
         self.sequences.begin(ids);
-        for batch in self.batches.iter_mut().filter(|batch| batch.sequence.is_some()) {
+        for batch in self.batches.iter_mut().take_while(|batch| batch.sequence.is_some()) {
             let sequence = self.sequences.take(batch.records.len());
             batch.number_from(ids, sequence);
         }

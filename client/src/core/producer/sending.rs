@@ -137,10 +137,7 @@ impl Core {
             (settings.max_request_size, &self.accumulator.topics[topic].queues[partition as usize]);
         // A new leader that has nothing of this producer takes any number for the first. Should what is on its way to the old
         // one be refused there, it could never be told that those came before.
-        let is_elsewhere = queue
-            .batches
-            .iter()
-            .any(|batch| batch.is_in_flight() && batch.leader_epoch != Some(leader_epoch));
+        let is_elsewhere = queue.in_flight().any(|batch| batch.leader_epoch != Some(leader_epoch));
         if matches!(order, Order::Numbered(_)) && is_elsewhere || !queue.is_ready(index, settings, all, now) {
             return true;
         }

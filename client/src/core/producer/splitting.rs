@@ -5,7 +5,7 @@ use milena_protocol::records::{BatchBuilder, Batches, Decompressor, Header};
 use super::Core;
 use super::answers::not_delivered;
 use super::batch::Batch;
-use super::io::{BATCH_OVERHEAD, Outcome, ProducerRecord};
+use super::io::{BATCH_OVERHEAD, ProducerRecord};
 use super::producer_id::ProducerIds;
 use super::sequences::after;
 use crate::core::backoff::Backoff;
@@ -20,19 +20,19 @@ impl Core {
         let Some(whole) = queue.batches.remove(index) else { return };
         let ids = queue.sequences.ids;
         self.accumulator.ratios.was_too_large(&at.topic);
-        match self.parts(at, &whole, ids) {
-            Some(parts) => {
-                let Some(queue) = self.accumulator.queue(&at.topic, at.partition) else { return };
-                for part in parts.into_iter().rev() {
-                    queue.batches.insert(index, part);
-                }
-            }
-            None => {
-                let error = not_delivered(at, None, "the batch is too large, and cannot be split".into());
-                let outcome = Outcome::Failed { error, own: Vec::new() };
-                self.settle(&at.topic, at.partition, whole, outcome);
-            }
+        let parts = self.parts(at, &whole, ids);
+        let Some(queue) = self.accumulator.queue(&at.topic, at.partition) else { return };
+        let Some(parts) = parts else {
+            queue.batches.insert(index, whole);
+            let error = not_delivered(at, None, "the batch is too large, and cannot be split".into());
+            return self.fail_batch(at, number, error, Vec::new());
+        };
+        let charged = parts.iter().map(|part| part.charged).sum();
+        for part in parts.into_iter().rev() {
+            queue.batches.insert(index, part);
         }
+        self.accumulator.release(&whole);
+        self.accumulator.charge(charged);
     }
 
     fn parts(&mut self, at: &TopicPartition, whole: &Batch, ids: Option<ProducerIds>) -> Option<Vec<Batch>> {
@@ -73,11 +73,6 @@ impl Core {
                 part.number_from(ids, first);
                 sequence = Some(after(first, part.records.len()));
             }
-        }
-        // What the whole took is given back with its parts.
-        let charged: usize = parts.iter().map(|part| part.charged).sum();
-        if let Some(first) = parts.first_mut() {
-            first.charged = (first.charged + whole.charged).saturating_sub(charged);
         }
         Some(parts)
     }

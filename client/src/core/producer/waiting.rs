@@ -8,7 +8,14 @@ use milena_protocol::records::Header;
 use super::io::{ProducerRecord, SendId, SentRecord};
 
 #[derive(Debug, Default)]
-pub(super) struct Waiting(VecDeque<WaitingRecord>);
+pub(super) struct Waiting {
+    records: VecDeque<WaitingRecord>,
+    /// Those for partitions that there are not, all older than the others for the same ones. Nobody tries to find a place for
+    /// them before there are other partitions.
+    aside: VecDeque<WaitingRecord>,
+    /// How many partitions there are.
+    count: usize,
+}
 
 /// A record with a copy of all it has.
 #[derive(Debug)]
@@ -52,44 +59,86 @@ impl WaitingRecord {
 
 impl Waiting {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.records.is_empty() && self.aside.is_empty()
+    }
+
+    /// Whether a record that comes now has to wait behind others, where there are so many partitions.
+    pub(super) fn is_before_others(&self, count: usize) -> bool {
+        !self.records.is_empty() || !self.aside.is_empty() && self.count != count
     }
 
     pub(super) fn push(&mut self, record: WaitingRecord) {
-        self.0.push_back(record);
+        self.records.push_back(record);
     }
 
     /// The first that waits.
     pub(super) fn first(&self) -> Option<SendId> {
-        self.0.front().map(|record| record.sent.id)
+        [&self.records, &self.aside]
+            .into_iter()
+            .filter_map(|some| some.front())
+            .map(|first| first.sent.id)
+            .min()
     }
 
     /// When the first of them fails: all wait equally long.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.front().map(|record| record.deadline)
+        [&self.records, &self.aside]
+            .into_iter()
+            .filter_map(|some| some.front())
+            .map(|first| first.deadline)
+            .min()
     }
 
-    /// Whether one of them is for a partition that is not among the first `count`.
-    pub(super) fn names_beyond(&self, count: usize) -> bool {
-        self.0
-            .iter()
-            .any(|record| record.partition.is_some_and(|p| usize::try_from(p).is_ok_and(|p| p >= count)))
+    /// Whether one of them is for a partition that there is not.
+    pub(super) fn lacks_partition(&self) -> bool {
+        !self.aside.is_empty()
+    }
+
+    /// There are so many partitions: a place may be found for what was put aside.
+    pub(super) fn partitions_are(&mut self, count: usize) {
+        if std::mem::replace(&mut self.count, count) != count {
+            for record in std::mem::take(&mut self.aside).into_iter().rev() {
+                self.records.push_front(record);
+            }
+        }
+    }
+
+    /// Takes the next one out, to find a place for it.
+    pub(super) fn pop(&mut self) -> Option<WaitingRecord> {
+        let next = self.records.pop_front();
+        if self.records.is_empty() {
+            // It may have been long.
+            self.records = VecDeque::new();
+        }
+        next
+    }
+
+    /// Puts it back, before all others.
+    pub(super) fn put_back(&mut self, record: WaitingRecord) {
+        self.records.push_front(record);
+    }
+
+    /// Its partition is not among those that there are.
+    pub(super) fn put_aside(&mut self, record: WaitingRecord) {
+        self.aside.push_back(record);
     }
 
     /// Takes out those whose time is up.
     pub(super) fn expired(&mut self, now: Instant) -> Vec<WaitingRecord> {
-        let count = self.0.iter().take_while(|record| record.deadline <= now).count();
-        self.0.drain(..count).collect()
+        let mut expired = Vec::new();
+        for records in [&mut self.aside, &mut self.records] {
+            let count = records.iter().take_while(|record| record.deadline <= now).count();
+            expired.extend(records.drain(..count));
+        }
+        expired.sort_by_key(|record| record.sent.id);
+        expired
     }
 
     /// Takes out all.
-    pub(super) fn take(&mut self) -> VecDeque<WaitingRecord> {
-        std::mem::take(&mut self.0)
-    }
-
-    /// Puts back those that were taken out and still wait, before all others.
-    pub(super) fn put_back(&mut self, mut records: VecDeque<WaitingRecord>) {
-        records.append(&mut self.0);
-        self.0 = records;
+    pub(super) fn take(&mut self) -> Vec<WaitingRecord> {
+        let mut all: Vec<_> = std::mem::take(&mut self.aside).into();
+        all.extend(std::mem::take(&mut self.records));
+        all.sort_by_key(|record| record.sent.id);
+        all
     }
 }

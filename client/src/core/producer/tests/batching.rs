@@ -75,15 +75,15 @@ fn a_batch_that_is_too_large_is_halved_until_it_fits() {
 
 #[test]
 fn records_wait_for_room_in_their_order_and_fail_after_max_block_ms() {
-    let mut world = World::new(|config| config.buffer_memory(700).max_block(2_000 * T).batch_size(100));
-    world.send_now(&"a".repeat(300));
-    let second = world.send_now(&"b".repeat(300));
+    let mut world = World::new(|config| config.buffer_memory(2_000).max_block(2_000 * T).batch_size(100));
+    world.send_now(&"a".repeat(900));
+    let second = world.send_now(&"b".repeat(900));
     let third = world.send_now("c");
     assert!(!world.core.has_room());
-    assert_eq!(world.waiting(), ["a".repeat(300)]);
-    let fourth = world.send_now(&"d".repeat(400));
+    assert_eq!(world.waiting(), ["a".repeat(900)]);
+    let fourth = world.send_now(&"d".repeat(900));
     let fifth = world.core.send(&ProducerRecord::new("t").partition(0).value("e"), world.now);
-    assert_eq!(fifth, Err(Error::BufferFull { limit: 700 }), "what waits is bounded too");
+    assert_eq!(fifth, Err(Error::BufferFull { limit: 2_000 }), "what waits is bounded too");
     world.reply(NONE, 0);
     world.pass(10 * T);
     assert_eq!(world.waiting().len(), 2);
@@ -91,8 +91,8 @@ fn records_wait_for_room_in_their_order_and_fail_after_max_block_ms() {
     assert_eq!([second, third, fourth].map(|id| world.offset(id)), [Some(1), Some(2), Some(3)]);
     assert!(world.core.has_room());
 
-    world.send_now(&"a".repeat(300));
-    let late = world.send_now(&"b".repeat(300));
+    world.send_now(&"a".repeat(900));
+    let late = world.send_now(&"b".repeat(900));
     world.pass(2_000 * T);
     assert!(matches!(world.error(late), Error::Timeout { .. }), "{}", world.error(late));
 }
@@ -133,4 +133,53 @@ fn a_record_allocates_nothing_of_its_own() {
     });
     // The buffers of the batch double a few times.
     assert!(measured.count_total < 60, "{} allocations", measured.count_total);
+}
+
+/// What it allocates when the core does all that is due.
+fn allocated(world: &mut World) -> u64 {
+    allocation_counter::measure(|| _ = world.run()).bytes_total
+}
+
+#[test]
+fn what_waits_costs_nothing_but_the_room_it_takes() {
+    let mut world = World::new(|config| config.buffer_memory(4 << 20));
+    let value = "v".repeat(100);
+    let record = ProducerRecord::new("t").partition(0).value(&value);
+    world.is_silent = true;
+    world.core.send(&record, world.now).unwrap();
+    world.run();
+    let mut count = 1;
+    while world.core.send(&record, world.now).is_ok() {
+        count += 1;
+    }
+    assert!(count > 20_000);
+    assert!(allocated(&mut world) < 1_000, "the topic is not known yet");
+    world.is_silent = false;
+    world.cut();
+    world.pass(1_000 * T);
+    while world.core.send(&record, world.now).is_ok() {
+        count += 1;
+    }
+    assert!(count > 50_000);
+    let mut most = 0;
+    for offset in 0..20 {
+        world.reply(NONE, offset);
+        // Room for one batch more.
+        world.core.send(&record, world.now).unwrap();
+        most = most.max(allocated(&mut world));
+    }
+    assert!(most < 100_000, "{most} bytes");
+}
+
+#[test]
+fn small_batches_take_no_more_memory_than_they_count() {
+    let mut world = World::new(|config| config.buffer_memory(1 << 20).batch_size(0));
+    world.send_now("known");
+    let (core, now) = (&mut world.core, world.now);
+    let measured = allocation_counter::measure(|| {
+        while core.has_room() {
+            core.send(&ProducerRecord::new("t").partition(0).value("ten bytes!"), now).unwrap();
+        }
+    });
+    assert!(measured.bytes_current < 3 << 20, "{} bytes", measured.bytes_current);
 }

@@ -6,7 +6,7 @@ use milena_protocol::ErrorCode;
 
 use super::world::{ID, World};
 use crate::core::producer::io::ProducerRecord;
-use crate::core::test_support::T;
+use crate::core::test_support::{T, metadata_response, partition_answer, topic_answer};
 
 #[test]
 fn a_topic_that_nobody_writes_to_is_not_asked_about_until_somebody_does() {
@@ -51,7 +51,7 @@ fn a_new_topic_is_asked_about_at_once_and_again_only_after_a_back_off() {
     }
     assert_eq!(
         (world.asked_about.clone(), world.elapsed()),
-        (vec!["t".into(), "t u".into(), "t u v".into()], 0 * T)
+        (vec!["t".into(), "t u".into(), "t u v".into()], Duration::ZERO)
     );
     world.pass(99 * T);
     assert_eq!(world.asked_about.len(), 3, "nobody knows of u and v");
