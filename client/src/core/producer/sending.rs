@@ -9,7 +9,6 @@ use milena_protocol::records::Compression;
 use milena_protocol::{Api, RequestBody, Str, Uuid};
 
 use super::batch::State;
-use super::io::Outcome;
 use super::queue::Order;
 use super::settings::Acks;
 use super::{Core, Tag};
@@ -192,13 +191,11 @@ impl Core {
         }
         let error = Error::Unsupported { api: Api::Produce.name() };
         for partition in ready {
-            let (topic, number) = (&partition.topic, partition.partition);
-            while let Some(queue) = self.accumulator.queue(topic, number)
-                && let Some(index) = queue.batches.iter().position(|batch| !batch.is_in_flight())
-                && let Some(batch) = queue.batches.remove(index)
+            while let Some(queue) = self.accumulator.queue(&partition.topic, partition.partition)
+                && let Some(batch) = queue.batches.iter().find(|batch| !batch.is_in_flight())
             {
-                let outcome = Outcome::Failed { error: error.clone(), own: Vec::new() };
-                self.settle(topic, number, batch, outcome);
+                let number = batch.number;
+                self.fail_batch(partition, number, error.clone(), Vec::new());
             }
         }
         None

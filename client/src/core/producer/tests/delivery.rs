@@ -134,6 +134,23 @@ fn a_topic_that_is_refused_is_asked_for_again_with_the_next_record() {
     assert_eq!(world.offset(allowed), Some(0));
 }
 
+#[test]
+fn a_broker_that_became_too_old_fails_records_and_leaves_no_gap() {
+    let mut world = World::new(|config| config);
+    world.send_now("a");
+    world.reply(NONE, 0);
+    let unsent = world.send_now("b");
+    world.produce_version = 2;
+    world.cut();
+    world.pass(1_000 * T);
+    assert!(matches!(world.error(unsent), Error::Unsupported { .. }), "{}", world.error(unsent));
+    world.produce_version = 12;
+    world.cut();
+    world.send_now("c");
+    world.pass(1_000 * T);
+    assert_eq!(world.requests[0].batches, [(0, 1, 0, vec!["c".to_owned()])], "b may be in the log or not");
+}
+
 /// Whatever the cluster answers, or does not: every record is settled once, and those that are in the log are there in order.
 #[test]
 fn whatever_happens_records_are_in_order_and_settled_once() {

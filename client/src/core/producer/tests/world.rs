@@ -27,6 +27,10 @@ pub struct World {
     pub leaders: Vec<(i32, i32)>,
     /// What is said of the topic.
     pub topic_error: ErrorCode,
+    /// What is said to whoever asks for an id.
+    pub id_error: ErrorCode,
+    /// The newest version of Produce that brokers know.
+    pub produce_version: i16,
     /// Nobody answers about metadata.
     pub is_silent: bool,
     connections: BTreeMap<ConnectionId, i32>,
@@ -63,6 +67,8 @@ impl World {
             start: now,
             leaders: vec![(1, 1)],
             topic_error: ErrorCode::NONE,
+            id_error: ErrorCode::NONE,
+            produce_version: *Api::Produce.versions().end(),
             is_silent: false,
             connections: BTreeMap::new(),
             requests: VecDeque::new(),
@@ -161,6 +167,7 @@ impl World {
                 let range =
                     |api: Api| ApiVersion::new(api.key(), *api.versions().start(), *api.versions().end());
                 answer.api_keys = apis.map(range).to_vec();
+                answer.api_keys[0].max_version = self.produce_version;
                 self.answer(connection, &request, answer.into());
             }
             RequestBody::Metadata(body) => {
@@ -183,6 +190,7 @@ impl World {
                 self.ids_asked += 1;
                 let mut answer = InitProducerIdResponse::default();
                 (answer.producer_id, answer.producer_epoch) = (77, 0);
+                answer.error_code = self.id_error;
                 self.answer(connection, &request, answer.into());
             }
             RequestBody::Produce(body) => {
