@@ -16,13 +16,10 @@ impl Core {
     /// Takes a record: it is copied, and is the core's from now on. What becomes of it comes as [`Settled`].
     ///
     /// # Errors
-    /// When the record is too large, nothing more may wait, or the producer is closed or can send nothing. It was not taken then.
+    /// When the record is too large, nothing more may wait, or the producer is closed. It was not taken then.
     pub fn send(&mut self, record: &ProducerRecord<'_>, now: Instant) -> Result<Taken, Error> {
         if self.closing.is_some() {
             return Err(Error::Closed);
-        }
-        if let Some(error) = self.producer_id.refused() {
-            return Err(error.clone());
         }
         let bytes = self.check_size(record)?;
         if record.partition.is_some_and(|partition| partition < 0) {

@@ -132,7 +132,8 @@ impl Core {
         }
         let Some((peer, versions)) = self.any_broker(now) else { return };
         let Some(version) = versions.newest(Api::InitProducerId) else {
-            return self.producer_id.refuse(Error::Unsupported { api: Api::InitProducerId.name() });
+            self.producer_id.failed(&mut self.rng, now);
+            return self.fail_all(&Error::Unsupported { api: Api::InitProducerId.name() });
         };
         let request = self.producer_id.request();
         self.send_to(
@@ -148,7 +149,10 @@ impl Core {
     pub(super) fn producer_id_answered(&mut self, answer: Answered, now: Instant) {
         match answer {
             Ok((_, ResponseBody::InitProducerId(answer))) => {
-                self.producer_id.answered(&answer, &mut self.rng, now);
+                // What is there fails. The next record asks again: what the broker allows may have changed.
+                if let Err(error) = self.producer_id.answered(&answer, &mut self.rng, now) {
+                    self.fail_all(&error);
+                }
             }
             _ => self.producer_id.failed(&mut self.rng, now),
         }

@@ -173,7 +173,6 @@ impl Core {
         self.take_in(now);
         self.expire_waiting(now);
         self.expire_batches(now);
-        self.fail_if_refused();
         self.admit(now);
         self.resolve_sequences();
         self.produce(now);
@@ -218,12 +217,5 @@ impl Core {
             self.closing.as_ref().and_then(|closing| closing.deadline),
         ];
         deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min()
-    }
-
-    /// What every record fails with from now on, if so.
-    fn fail_if_refused(&mut self) {
-        if let Some(error) = self.producer_id.refused().cloned() {
-            self.fail_all(&error);
-        }
     }
 }

@@ -3,8 +3,8 @@
 //! ```text
 //!             due                     answered
 //!   Unknown -------> Asking ---------------------> Known --+ bump: the next epoch, without asking
-//!      ^               |  \  refused for good        |  ^__|
-//!      +--- failed ----+   +-----------------> Refused
+//!      ^               |                             |  ^__|
+//!      +--- failed ----+                             |
 //!      +--- no epoch left ---------------------------+
 //! ```
 
@@ -29,7 +29,6 @@ enum State {
     Unknown { not_before: Option<Instant> },
     Asking,
     Known(ProducerIds),
-    Refused(Error),
 }
 
 #[derive(Debug)]
@@ -47,11 +46,6 @@ impl ProducerId {
         if let State::Known(ids) = self.state { Some(ids) } else { None }
     }
 
-    /// Why there will never be one.
-    pub(super) fn refused(&self) -> Option<&Error> {
-        if let State::Refused(error) = &self.state { Some(error) } else { None }
-    }
-
     /// When to ask; `None` while that is under way or done.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         if let State::Unknown { not_before } = self.state { Some(not_before.unwrap_or(now)) } else { None }
@@ -66,25 +60,30 @@ impl ProducerId {
         request
     }
 
-    pub(super) fn answered(&mut self, answer: &InitProducerIdResponse, rng: &mut Rng, now: Instant) {
+    /// # Errors
+    /// When the broker refused it. It may be asked again, after a while.
+    pub(super) fn answered(
+        &mut self,
+        answer: &InitProducerIdResponse,
+        rng: &mut Rng,
+        now: Instant,
+    ) -> Result<(), Error> {
         let code = answer.error_code;
         if code.is_none() {
             self.backoff.succeed();
             self.state = State::Known(ProducerIds { id: answer.producer_id, epoch: answer.producer_epoch });
-        } else if code.is_retriable() {
-            self.failed(rng, now);
-        } else {
-            self.refuse(Error::Broker { doing: "asking for a producer id", code });
+            return Ok(());
+        }
+        self.failed(rng, now);
+        match code.is_retriable() {
+            true => Ok(()),
+            false => Err(Error::Broker { doing: "asking for a producer id", code }),
         }
     }
 
-    /// No answer came.
+    /// There is none, for now.
     pub(super) fn failed(&mut self, rng: &mut Rng, now: Instant) {
         self.state = State::Unknown { not_before: Some(now + self.backoff.fail(rng)) };
-    }
-
-    pub(super) fn refuse(&mut self, error: Error) {
-        self.state = State::Refused(error);
     }
 
     /// Begins a new epoch, or asks for another id where there is none left. `None` while it is not known.

@@ -135,6 +135,20 @@ fn a_topic_that_is_refused_is_asked_for_again_with_the_next_record() {
 }
 
 #[test]
+fn a_producer_id_that_is_refused_is_asked_for_again_with_the_next_record() {
+    let mut world = World::new(|config| config);
+    world.id_error = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+    let refused = world.send_now("a");
+    assert_eq!(world.error(refused).code(), Some(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    world.pass(10_000 * T);
+    assert_eq!(world.ids_asked, 1, "nobody waits for it");
+    world.id_error = NONE;
+    let allowed = world.send_now("b");
+    world.reply(NONE, 0);
+    assert_eq!((world.offset(allowed), world.ids_asked), (Some(0), 2));
+}
+
+#[test]
 fn a_broker_that_became_too_old_fails_records_and_leaves_no_gap() {
     let mut world = World::new(|config| config);
     world.send_now("a");
