@@ -189,10 +189,15 @@ impl ConsumerMembership {
 
     /// The application wants other topics, and perhaps they can be had.
     pub(super) fn resubscribed(&mut self) {
-        self.has_news = true;
+        self.topics_changed();
         if self.failure().is_some() {
             self.state = State::Expelled;
         }
+    }
+
+    /// The topics of its subscription are others.
+    pub(super) fn topics_changed(&mut self) {
+        self.has_news = true;
     }
 
     /// A heartbeat, which goes out now, and a number to know its answer by. The member subscribes to these topics, or to

@@ -136,6 +136,13 @@ impl Membership {
         }
     }
 
+    /// The topics of the subscription have changed by themselves.
+    pub(super) fn topics_changed(&mut self) {
+        if let Membership::Consumer(consumer) = self {
+            consumer.topics_changed();
+        }
+    }
+
     /// The group is changing hands.
     pub(super) fn rebalance_in_progress(&mut self, reason: &str) {
         if let Membership::Classic(classic) = self {

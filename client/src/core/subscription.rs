@@ -61,12 +61,13 @@ impl Subscription {
         Subscription { excludes_internal, ..Subscription::default() }
     }
 
-    /// From now on this. The topics that an earlier pattern has found are forgotten.
+    /// From now on this. Of the topics before, a pattern keeps those that it matches until it has looked for all.
     pub(super) fn set(&mut self, interest: Interest) {
-        self.topics = match &interest {
-            Interest::Topics(topics) => topics.clone(),
-            _ => BTreeSet::new(),
-        };
+        match &interest {
+            Interest::Topics(topics) => self.topics = topics.clone(),
+            Interest::Pattern(pattern) => self.topics.retain(|topic| pattern.matches(topic)),
+            _ => self.topics.clear(),
+        }
         self.is_resolved = !matches!(interest, Interest::Pattern(_));
         self.interest = interest;
     }
@@ -104,15 +105,18 @@ impl Subscription {
         self.is_resolved
     }
 
-    /// The topics that there are in the cluster, and whether they are Kafka's own.
-    pub(super) fn found<'a>(&mut self, topics: impl Iterator<Item = (&'a Str, bool)>) {
-        let Interest::Pattern(pattern) = &self.interest else { return };
+    /// The topics that there are in the cluster, and whether they are Kafka's own. Says whether that is news.
+    pub(super) fn found<'a>(&mut self, topics: impl Iterator<Item = (&'a Str, bool)>) -> bool {
+        let Interest::Pattern(pattern) = &self.interest else { return false };
         let excludes_internal = self.excludes_internal;
         let fits = |(name, is_internal): &(&Str, bool)| {
             !(*is_internal && excludes_internal) && pattern.matches(name)
         };
-        self.topics = topics.filter(fits).map(|(name, _)| name.detached()).collect();
+        let found = topics.filter(fits).map(|(name, _)| name.detached()).collect();
+        let is_news = self.topics != found;
+        self.topics = found;
         self.is_resolved = true;
+        is_news
     }
 
     /// Whether a topic that the group gives is one of those that are wanted. The group may know of one before this member
@@ -158,9 +162,15 @@ mod tests {
         assert!(!subscription.is_resolved());
         let topics: Vec<(Str, bool)> =
             vec![("t1".into(), false), ("u".into(), false), ("__t".into(), true), ("t2".into(), false)];
-        subscription.found(topics.iter().map(|(name, is_internal)| (name, *is_internal)));
+        let found =
+            |subscription: &mut Subscription| subscription.found(topics.iter().map(|(name, is)| (name, *is)));
+        assert!(found(&mut subscription));
         assert!(subscription.is_resolved());
         assert_eq!(subscription.topics(), &["t1".into(), "t2".into()].into());
+        assert!(!found(&mut subscription));
+        subscription.set(Interest::Pattern(TopicPattern::new("(t|u)2?").unwrap()));
+        assert!(!subscription.is_resolved());
+        assert_eq!(subscription.topics(), &["t2".into()].into());
     }
 
     #[test]

@@ -98,7 +98,9 @@ impl Core {
         if all && response.error_code.is_none() {
             let named = |topic: &MetadataResponseTopic| Some((topic.name.clone()?, topic.is_internal));
             let there: Vec<(Str, bool)> = response.topics.iter().filter_map(named).collect();
-            self.subscription.found(there.iter().map(|(name, is_internal)| (name, *is_internal)));
+            if self.subscription.found(there.iter().map(|(name, is_internal)| (name, *is_internal))) {
+                self.group.iter_mut().for_each(|group| group.membership.topics_changed());
+            }
             // What is not there is known not to be, and what nobody wants is not kept.
             topics = self.wanted_topics();
             response.topics.retain(|topic| topic.name.as_ref().is_some_and(|name| topics.contains(name)));

@@ -110,6 +110,9 @@ impl Core {
         let Some(versions) = self.coordinator_versions(now) else { return };
         let Some(group) = &mut self.group else { return };
         let Some(membership) = group.membership.consumer() else { return };
+        if !membership.is_member() && !self.subscription.is_resolved() {
+            return;
+        }
         let has_reason = membership.wants_heartbeat() && group.heartbeat.may_send(now);
         if !membership.needs_heartbeat() || !has_reason && !group.heartbeat.is_due(now) {
             return;

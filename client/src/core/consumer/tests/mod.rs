@@ -10,6 +10,7 @@ mod joining;
 mod leaving;
 mod lookups;
 mod offsets;
+mod patterns;
 mod pins;
 mod rebalances;
 mod recovery;
