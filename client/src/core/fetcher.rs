@@ -12,13 +12,14 @@ use milena_protocol::messages::fetch::{FetchRequest, FetchResponse, PartitionDat
 use milena_protocol::records::BatchCursor;
 use milena_protocol::{Api, ErrorCode};
 
+use super::assigned::{Assigned, Held, Phase};
 use super::completed_fetch::CompletedFetch;
 use super::fetch_budget::FetchBudget;
 use super::fetch_report::{FetchError, Place};
 use super::fetch_session::{Asked, Change, Entry, FetchSession};
 use super::fetch_settings::FetchSettings;
 use super::metadata::{Leader, Metadata};
-use super::positions::{Assigned, Held, Phase, Positions};
+use super::positions::Positions;
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
 use super::wire_millis::wire_millis;

@@ -15,14 +15,15 @@ use std::time::Instant;
 
 use milena_protocol::{Api, RequestBody, ResponseBody};
 
+pub use super::assigned::ResetTo;
+use super::assigned::{Assigned, Phase};
 use super::completed_fetch::{CompletedFetch, Consumed, Delivered};
 pub use super::fetch_report::{FetchError, FetchNotice, Place};
 pub use super::fetch_settings::{FetchSettings, IsolationLevel, ResetPolicy};
 use super::fetcher::{Fetch, Fetcher};
 use super::metadata::Metadata;
 use super::offsets::{self, Questions};
-pub use super::positions::ResetTo;
-use super::positions::{Assigned, Phase, Positions};
+use super::positions::Positions;
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
 use super::wall_clock::WallClock;

@@ -20,6 +20,7 @@ pub mod wall_clock;
 pub(crate) mod wire_millis;
 
 mod any_broker;
+mod assigned;
 pub(crate) mod backoff;
 mod call_id;
 mod classic_membership;

@@ -15,10 +15,11 @@ use milena_protocol::messages::offset_for_leader_epoch::{
 };
 use milena_protocol::{Api, ErrorCode, RequestBody, Str};
 
+use super::assigned::{EndQuestion, Phase, ResetTo};
 use super::fetch_report::{FetchError, Place};
 use super::fetch_settings::FetchSettings;
 use super::metadata::{Leader, Metadata};
-use super::positions::{EndQuestion, Phase, Positions, ResetTo};
+use super::positions::Positions;
 use super::topic_partition::TopicPartition;
 use super::versions::Versions;
 use super::wire_millis::wire_millis;
