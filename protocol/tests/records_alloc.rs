@@ -69,7 +69,7 @@ fn a_warm_decompressor_allocates_nothing_with_any_codec() {
 #[test]
 fn reading_messages_in_wrappers_allocates_nothing_once_warm() {
     let mut builder = LegacyBuilder::new(1, Compression::Gzip).unwrap();
-    (0..500).for_each(|n| builder.append(n, n, None, Some(b"some value")));
+    (0..500).for_each(|n| builder.append(n, n, None, Some(b"some value")).unwrap());
     let blob = builder.build();
     let mut decompressor = Decompressor::new();
     assert_eq!(read(&blob, &mut decompressor), Ok(500));

@@ -43,7 +43,7 @@ fn seeds() -> Vec<Vec<u8>> {
         blobs.push(builder.build().to_vec());
         for magic in [0, 1] {
             let Ok(mut builder) = LegacyBuilder::new(magic, compression) else { continue };
-            (0..5).for_each(|n| builder.append(500 + n, n, Some(b"key"), Some(b"a value, a value")));
+            (0..5).for_each(|n| builder.append(500 + n, n, Some(b"key"), Some(b"a value, a value")).unwrap());
             blobs.push(builder.build().to_vec());
         }
     }

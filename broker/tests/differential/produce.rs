@@ -187,7 +187,7 @@ fn t23_old_formats_are_for_old_requests() {
         let topic = side.topic("a", 1);
         for magic in [0, 1] {
             let mut builder = LegacyBuilder::new(magic, Compression::None).unwrap();
-            builder.append(0, TIME, Some(b"key"), Some(b"value"));
+            builder.append(0, TIME, Some(b"key"), Some(b"value")).unwrap();
             let records = base64(&builder.build());
             side.note(format!("magic {magic}"));
             for version in [3, 9] {

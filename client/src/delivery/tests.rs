@@ -117,7 +117,7 @@ fn every_codec_is_delivered_in_order() {
 fn magic_0_and_1_are_delivered() {
     for magic in [0, 1] {
         let mut builder = LegacyBuilder::new(magic, Compression::Gzip).unwrap();
-        (20..25).for_each(|offset| builder.append(offset, 5, None, Some(b"value")));
+        (20..25).for_each(|offset| builder.append(offset, 5, None, Some(b"value")).unwrap());
         let mut delivery = delivery_of([fetch(22, &[builder.build()])]);
         assert_eq!(poll(&mut delivery, 500), [22, 23, 24]);
         assert_eq!(delivery.records().iter().next().unwrap().leader_epoch(), None);

@@ -363,7 +363,7 @@ mod tests {
         let mut blob = Vec::new();
         for magic in [0, 1] {
             let mut builder = LegacyBuilder::new(magic, Compression::Gzip).unwrap();
-            builder.append(magic.into(), 0, None, None);
+            builder.append(magic.into(), 0, None, None).unwrap();
             blob.extend_from_slice(&builder.build());
         }
         blob.extend_from_slice(&batch_of(&[b"two"]));

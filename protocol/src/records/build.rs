@@ -10,7 +10,7 @@ use super::parse::{varlong_size, write_varint, write_varlong};
 use super::{Compression, Header, TimestampType};
 
 /// The largest batch that its int32 size can state, less what compression could add to it.
-const LARGEST: usize = 0x7000_0000;
+pub(super) const LARGEST: usize = 0x7000_0000;
 
 /// Builds batches of magic 2, one after the other, with one set of compression contexts and buffers.
 ///
@@ -43,6 +43,9 @@ pub struct BatchBuilder {
     /// The records so far, uncompressed.
     records: Vec<u8>,
     count: i32,
+    /// That of the last record.
+    offset_delta: Option<i32>,
+    /// What was set in its place.
     last_offset_delta: Option<i32>,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -90,6 +93,7 @@ impl BatchBuilder {
             compressor,
             records: Vec::new(),
             count: 0,
+            offset_delta: None,
             last_offset_delta: None,
             base_timestamp: -1,
             max_timestamp: -1,
@@ -221,7 +225,7 @@ impl BatchBuilder {
         }
         self.base_timestamp = base;
         self.max_timestamp = self.max_timestamp.max(timestamp);
-        self.last_offset_delta = Some(offset_delta);
+        self.offset_delta = Some(offset_delta);
         self.count += 1;
         Ok(())
     }
@@ -273,7 +277,7 @@ impl BatchBuilder {
         out.put_i8(2);
         out.put_u32(0); // The checksum, when the rest is there.
         out.put_i16(attributes);
-        out.put_i32(self.last_offset_delta.unwrap_or(0));
+        out.put_i32(self.last_offset_delta.or(self.offset_delta).unwrap_or(0));
         out.put_i64(self.delete_horizon_ms.unwrap_or(self.base_timestamp));
         out.put_i64(self.append_time.unwrap_or(self.max_timestamp));
         out.put_i64(self.producer_id);
@@ -290,16 +294,14 @@ impl BatchBuilder {
     pub fn clear(&mut self) {
         self.records.clear();
         self.count = 0;
+        self.offset_delta = None;
         self.last_offset_delta = None;
         self.base_timestamp = -1;
         self.max_timestamp = -1;
     }
 
     fn next_delta(&self) -> i32 {
-        match self.count {
-            0 => 0,
-            _ => self.last_offset_delta.map_or(0, |delta| delta.wrapping_add(1)),
-        }
+        self.offset_delta.map_or(0, |delta| delta.wrapping_add(1))
     }
 
     /// What the timestamps of the batch count from, when a record with `timestamp` comes next.
@@ -370,6 +372,8 @@ pub enum BuildError {
         /// The format.
         magic: i8,
     },
+    /// No such format is built here: this magic.
+    Magic(i8),
     /// The batch would be larger than its size field can say.
     TooLarge,
 }
@@ -387,6 +391,7 @@ impl fmt::Display for BuildError {
             Self::NotAllowed { compression, magic } => {
                 write!(f, "{compression} is not defined for magic {magic}")
             }
+            Self::Magic(magic) => write!(f, "there are no messages of magic {magic}"),
             Self::TooLarge => f.write_str("batch is too large"),
         }
     }
@@ -435,6 +440,23 @@ mod tests {
             assert_eq!(builder.estimated_size(), expected);
         }
         assert_eq!(builder.build().len(), expected);
+    }
+
+    #[test]
+    fn a_last_offset_that_is_set_stays_and_moves_no_record() {
+        let mut builder = BatchBuilder::new();
+        builder.set_last_offset_delta(9);
+        builder.append(1, None, None, &[]).unwrap();
+        builder.append(1, None, None, &[]).unwrap();
+        let bytes = builder.build();
+        let batch = Batches::new(&bytes).next().unwrap().unwrap();
+        assert_eq!(batch.last_offset, 9);
+        let offsets: Vec<i64> =
+            batch.records(&mut Decompressor::new()).unwrap().map(|record| record.unwrap().offset).collect();
+        assert_eq!(offsets, [0, 1]);
+        builder.append(1, None, None, &[]).unwrap();
+        let bytes = builder.build();
+        assert_eq!(Batches::new(&bytes).next().unwrap().unwrap().last_offset, 0, "for one batch only");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::build::LARGEST;
 use super::compression::Compressor;
 use super::header::attribute;
 use super::{BuildError, Compression};
@@ -12,8 +13,8 @@ use super::{BuildError, Compression};
 /// use milena_protocol::records::{Batches, Compression, LegacyBuilder};
 ///
 /// let mut builder = LegacyBuilder::new(1, Compression::Gzip)?;
-/// builder.append(10, 1_500_000_000_000, None, Some(b"first"));
-/// builder.append(11, 1_500_000_000_001, None, Some(b"second"));
+/// builder.append(10, 1_500_000_000_000, None, Some(b"first"))?;
+/// builder.append(11, 1_500_000_000_001, None, Some(b"second"))?;
 /// let bytes = builder.build();
 /// assert_eq!(Batches::new(&bytes).next().unwrap()?.last_offset, 11);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -30,12 +31,15 @@ pub struct LegacyBuilder {
 }
 
 impl LegacyBuilder {
-    /// For magic 0, or 1 (any other number).
+    /// For magic 0 or 1.
     ///
     /// # Errors
-    /// When the codec is zstd, which these formats do not have, or its cargo feature was not built in.
+    /// When the magic is another one, when the codec is zstd, which these formats do not have, or when its cargo feature
+    /// was not built in.
     pub fn new(magic: i8, compression: Compression) -> Result<Self, BuildError> {
-        let magic = if magic == 0 { 0 } else { 1 };
+        if !(0..=1).contains(&magic) {
+            return Err(BuildError::Magic(magic));
+        }
         if compression == Compression::Zstd {
             return Err(BuildError::NotAllowed { compression, magic });
         }
@@ -58,7 +62,20 @@ impl LegacyBuilder {
     }
 
     /// Appends a message with its absolute offset; offsets only go up.
-    pub fn append(&mut self, offset: i64, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
+    ///
+    /// # Errors
+    /// [`BuildError::TooLarge`] when that would be more than a size field can say (some 1.8 GB here).
+    pub fn append(
+        &mut self,
+        offset: i64,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<(), BuildError> {
+        let size = key.map_or(0, <[u8]>::len).saturating_add(value.map_or(0, <[u8]>::len));
+        if size.saturating_add(self.messages.len()) > LARGEST {
+            return Err(BuildError::TooLarge);
+        }
         let compressed = self.compressor.compression() != Compression::None;
         let first = *self.first_offset.get_or_insert(offset);
         let written = if compressed && self.magic == 1 { offset - first } else { offset };
@@ -70,6 +87,7 @@ impl LegacyBuilder {
         write_message(&mut self.messages, self.magic, written, time_flag, timestamp, key, value);
         self.last_offset = offset;
         self.max_timestamp = self.max_timestamp.max(timestamp);
+        Ok(())
     }
 
     /// The messages so far, as bytes of their own; nothing when there are none.
@@ -131,4 +149,24 @@ fn write_message(
     let crc = crc32fast::hash(&out[checked_from..]);
     out[size_at..size_at + 4].copy_from_slice(&size.to_be_bytes());
     out[size_at + 4..size_at + 8].copy_from_slice(&crc.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_messages_of_magic_2() {
+        assert_eq!(LegacyBuilder::new(2, Compression::None).unwrap_err(), BuildError::Magic(2));
+        assert_eq!(LegacyBuilder::new(-1, Compression::None).unwrap_err(), BuildError::Magic(-1));
+    }
+
+    #[test]
+    fn a_message_beyond_what_its_size_can_say_is_an_error_and_changes_nothing() {
+        let mut builder = LegacyBuilder::new(1, Compression::None).unwrap();
+        // Never written to, and so no memory.
+        let large = vec![0; LARGEST + 1];
+        assert_eq!(builder.append(3, 0, None, Some(&large)), Err(BuildError::TooLarge));
+        assert!(builder.build().is_empty());
+    }
 }

@@ -210,9 +210,9 @@ mod tests {
     fn three(magic: i8, compression: Compression, append_time: Option<i64>) -> Vec<u8> {
         let mut builder = LegacyBuilder::new(magic, compression).unwrap();
         builder.set_log_append_time(append_time);
-        builder.append(100, 5, Some(b"k"), Some(b"v"));
-        builder.append(101, 9, None, Some(b""));
-        builder.append(104, 7, Some(b""), None);
+        builder.append(100, 5, Some(b"k"), Some(b"v")).unwrap();
+        builder.append(101, 9, None, Some(b"")).unwrap();
+        builder.append(104, 7, Some(b""), None).unwrap();
         builder.build().to_vec()
     }
 
@@ -297,7 +297,7 @@ mod tests {
     fn compression_inside_compression_is_an_error() {
         let inner = three(0, Compression::Gzip, None);
         let mut builder = LegacyBuilder::new(0, Compression::Snappy).unwrap();
-        builder.append(0, 0, None, None);
+        builder.append(0, 0, None, None).unwrap();
         let plain = builder.build();
         // The wrapper again, around what was built with the other codec.
         let mut value = vec![0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1];
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_checksum_inside_a_wrapper_is_verified_unless_told_not_to() {
         let mut builder = LegacyBuilder::new(0, Compression::Snappy).unwrap();
-        builder.append(0, 0, None, Some(b"x"));
+        builder.append(0, 0, None, Some(b"x")).unwrap();
         let mut blob = builder.build().to_vec();
         // So short that snappy stores it as it is: the last byte is the value.
         *blob.last_mut().unwrap() = b'y';

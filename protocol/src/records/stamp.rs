@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn the_old_formats_have_no_place_for_it() {
         let mut builder = LegacyBuilder::new(1, Compression::None).unwrap();
-        builder.append(0, 1000, None, Some(b"v"));
+        builder.append(0, 1000, None, Some(b"v")).unwrap();
         let blob = builder.build();
         assert_eq!(Batches::new(&blob).next().unwrap().unwrap().stamped(&Stamp::new(1, 1)), None);
     }

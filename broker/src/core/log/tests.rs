@@ -150,7 +150,7 @@ fn what_is_malformed_is_refused_as_kafka_does() {
 #[test]
 fn the_old_formats_are_refused() {
     let mut legacy = milena_protocol::records::LegacyBuilder::new(1, Compression::None).unwrap();
-    legacy.append(0, NOW, None, Some(b"v"));
+    legacy.append(0, NOW, None, Some(b"v")).unwrap();
     assert_eq!(only_batch(Some(&legacy.build()), 13).unwrap_err(), ErrorCode::INVALID_RECORD);
 }
 
