@@ -10,7 +10,7 @@ use crate::messages::*;
 use crate::refusal::Refuse;
 use crate::wire::Input;
 use crate::{Api, ErrorCode, Message};
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 use crate::{JsonError, MessageJson};
 
 /// A message that asks something of a broker, and which message answers it.
@@ -180,7 +180,7 @@ macro_rules! body {
             }
 
             /// The body as Kafka's own JSON, see [`MessageJson`]; `None` for one that is not parsed.
-            #[cfg(feature = "serde")]
+            #[cfg(feature = "json")]
             pub fn to_json(&self, version: i16) -> Result<Option<serde_json::Value>, EncodeError> {
                 match self {
                     $($body::$api(body) => body.to_json(version).map(Some),)*
@@ -189,7 +189,7 @@ macro_rules! body {
             }
 
             /// The body that Kafka's own JSON describes, see [`MessageJson`]; `None` for an API that is not parsed.
-            #[cfg(feature = "serde")]
+            #[cfg(feature = "json")]
             pub fn from_json(
                 api: Api,
                 json: &serde_json::Value,
@@ -202,7 +202,7 @@ macro_rules! body {
             }
 
             /// As [`from_json`](Self::from_json), but fields that are missing have their defaults.
-            #[cfg(feature = "serde")]
+            #[cfg(feature = "json")]
             pub fn from_partial_json(
                 api: Api,
                 json: &serde_json::Value,

@@ -16,7 +16,7 @@ use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::message::{Message, check_writable, is_flexible};
 use crate::wire::{Nullable, Output, Str, TagWriter, TaggedFields, Uuid, Wire, Writer};
 
-/// Every message, to and from JSON (feature `serde`).
+/// Every message, to and from JSON (feature `json`).
 ///
 /// ```
 /// use milena_protocol::MessageJson;

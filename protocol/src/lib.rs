@@ -20,7 +20,7 @@ mod error;
 mod error_code;
 mod frame;
 mod header;
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 mod json;
 mod limits;
 mod message;
@@ -32,7 +32,7 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use error_code::ErrorCode;
 pub use frame::{Pairing, Request, Response};
 pub use header::{RequestHeader, ResponseHeader};
-#[cfg(feature = "serde")]
+#[cfg(feature = "json")]
 pub use json::{JsonError, MessageJson};
 pub use limits::Limits;
 pub use message::Message;

@@ -1,7 +1,7 @@
 //! What an encoder writes to.
 //!
 //! An encoder says *which* fields there are, in which versions; an [`Output`] says what becomes of them. [`Writer`]
-//! makes bytes of them; with the feature `serde`, the same walk makes JSON, and bytes of JSON.
+//! makes bytes of them; with the feature `json`, the same walk makes JSON, and bytes of JSON.
 
 use std::mem;
 use std::ops::RangeBounds;
