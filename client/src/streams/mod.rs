@@ -390,6 +390,12 @@ impl PartitionStreams {
 
     /// Gives records to the workers, as far as they have room. Whether there were any.
     fn deliver(&mut self) -> Result<bool, Error> {
+        // Whatever was called since this round began may have learned of partitions that have no lane yet, or of some that the
+        // listener comes first with.
+        if self.consumer.is_assigning() || self.assignment_changes != Some(self.consumer.assignment_changes())
+        {
+            return Ok(true);
+        }
         let room = {
             let lanes = locked(&self.lanes);
             let rooms = lanes.by_partition.values().map(|lane| lane.room(self.max_outstanding));

@@ -275,6 +275,22 @@ async fn a_partition_that_comes_back_has_another_stream() {
     ack(&end, [0]);
 }
 
+/// A call to the consumer takes in what the core has told, also in the midst of a round of the streams.
+#[tokio::test(start_paused = true)]
+async fn records_that_come_with_their_partition_in_the_midst_of_a_round_wait_for_its_stream() {
+    let (mut streams, core, _ends) = reading(1).await;
+    core.assignment(&[t(1)], &[]);
+    let id = core.rebalance(RebalanceKind::Assigned, &[t(1)]);
+    core.fetched(records(1, 0..10));
+    drop(streams.consumer.commit_async_offsets(Offsets::new()));
+    streams.deliver().unwrap();
+    assert_eq!(core.acknowledged(), [], "the listener comes first");
+    let mut end = streams.next().await.unwrap();
+    core.fetched(records(1, 10..20));
+    go_on(&mut streams).await;
+    assert_eq!((core.acknowledged(), take(&mut end)), (vec![id], all(0..20)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_dropped_is_given_out_again_from_the_first_record_not_acknowledged() {
     let (mut streams, core, mut ends) = reading(1).await;
@@ -553,6 +569,11 @@ impl Story {
             2 if log.is_assigned => log.fetch(core, &partition, 1 + rng.below(10)),
             3 if rng.below(8) == 0 && !self.workers.is_empty() => drop(self.workers.remove(worker)),
             4 => {
+                if rng.below(2) == 0 {
+                    // News has come in the midst of a round.
+                    drop(self.streams.consumer.take_news());
+                    self.streams.deliver().unwrap();
+                }
                 // Dropped in the midst of whatever it does.
                 if let Some(next) = self.streams.next().now_or_never() {
                     self.workers.push((next.unwrap(), Vec::new()));
