@@ -79,7 +79,8 @@ pub enum Error {
         api: &'static str,
     },
     /// The group is changing hands (Kafka's `RebalanceInProgressException`): nothing was committed. Poll, then
-    /// commit again what this consumer still has.
+    /// commit again what this consumer still has. Without a poll it would fail again, so it is not
+    /// [retriable](Self::is_retriable).
     RebalanceInProgress,
     /// This consumer is no longer in its group (Kafka's `CommitFailedException`): others may have its partitions, and
     /// nothing was committed. Poll to join again.
@@ -152,10 +153,7 @@ impl Error {
     /// Whether the same call can succeed later without anything else being done.
     pub fn is_retriable(&self) -> bool {
         match self {
-            Error::Unreachable { .. }
-            | Error::Disconnected { .. }
-            | Error::Timeout { .. }
-            | Error::RebalanceInProgress => true,
+            Error::Unreachable { .. } | Error::Disconnected { .. } | Error::Timeout { .. } => true,
             Error::Wakeup | Error::TooManyLookups | Error::BufferFull { .. } => true,
             Error::NotDelivered { code, .. } => code.is_none_or(ErrorCode::is_retriable),
             Error::Broker { code, .. } | Error::Topic { code, .. } | Error::Refused { code, .. } => {
@@ -316,5 +314,12 @@ mod tests {
         let after = Duration::from_nanos(9_999_854_742);
         let error = Error::Timeout { doing: "looking up topics", after };
         assert_eq!(error.to_string(), "looking up topics was not done after 10s");
+    }
+
+    /// Nothing is joined without a poll, and so a loop around a commit would never end (T8).
+    #[test]
+    fn t8_a_commit_that_met_a_rebalance_is_not_made_again_without_a_poll() {
+        assert!(!Error::RebalanceInProgress.is_retriable());
+        assert!(!Error::CommitFailed.is_retriable());
     }
 }

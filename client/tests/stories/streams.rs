@@ -84,6 +84,7 @@ async fn run(config: Config, topic: &str, work_of_all: Shared, mut close: onesho
         tokio::select! {
             next = streams.next() => match next {
                 Ok(stream) => drop(tokio::spawn(work(stream, work_of_all.clone()))),
+                Err(Error::RebalanceInProgress) => {}
                 Err(error) => assert!(error.is_retriable(), "{error}"),
             },
             _ = &mut close => match streams.close(PATIENCE).await {

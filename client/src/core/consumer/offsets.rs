@@ -154,7 +154,7 @@ impl Core {
             }
             (_, Ok(())) | (Why::GivenUp, _) | (Why::Handover, Err(Error::RebalanceInProgress)) => {}
             (Why::Pin, Err(error)) => self.pin_failed(commit.offsets, error, now),
-            (Why::Auto, Err(error)) if error.is_retriable() => {
+            (Why::Auto, Err(error)) if error == Error::RebalanceInProgress || error.is_retriable() => {
                 let soon = self.retry_backoff;
                 self.group.iter_mut().for_each(|group| group.commits.auto_in(soon, now));
             }
