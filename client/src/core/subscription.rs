@@ -90,6 +90,11 @@ impl Subscription {
         !matches!(self.interest, Interest::Nothing | Interest::Partitions)
     }
 
+    /// Whether there is nothing to be read.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self.interest, Interest::Nothing)
+    }
+
     /// Whether the application shares out by itself what is to be read.
     pub(super) fn is_manual(&self) -> bool {
         matches!(self.interest, Interest::Partitions)

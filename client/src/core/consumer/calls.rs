@@ -11,6 +11,9 @@ use crate::core::fetching::{Place, ResetTo};
 use crate::core::io::{Action, Answer, CallId, Command, Offsets, Update};
 use crate::core::topic_partition::TopicPartition;
 
+const NOTHING: Error =
+    Error::Misuse("nothing is subscribed to and nothing assigned, so there is nothing to poll for");
+
 /// How long a consumer that was dropped may take to leave its group.
 const ABANDONED: Duration = Duration::from_secs(3);
 
@@ -228,7 +231,10 @@ impl Core {
         }
         let error = self.errors.pop_front();
         let error = error.or_else(|| self.fetching.next_error().map(Error::from));
-        match error.or_else(|| self.unreachable(now)) {
+        let error = error.or_else(|| self.unreachable(now));
+        // Giving up what there was takes a poll.
+        let is_for_nothing = self.subscription.is_nothing() && self.unsubscribing.is_none();
+        match error.or_else(|| is_for_nothing.then_some(NOTHING)) {
             Some(error) => self.end_poll(Err(error)),
             None if deadline <= now => self.end_poll(Ok(Answer::Done)),
             None => {}

@@ -76,3 +76,24 @@ fn errors_that_nobody_polls_for_do_not_pile_up() {
     let Error::Misunderstood { address, .. } = &told[0] else { panic!() };
     assert_eq!(address, "900", "the newest are kept");
 }
+
+#[test]
+fn a2_to_poll_for_nothing_is_an_error_and_not_silence() {
+    let nothing = |sim: &mut Sim| matches!(sim.poll(SECOND), Err(Error::Misuse(_)));
+    let mut sim = Sim::new(config());
+    assert!(nothing(&mut sim));
+    sim.call(Command::Assign([t(0)].into()));
+    sim.poll(SECOND).unwrap();
+    sim.call(Command::Unsubscribe);
+    assert!(nothing(&mut sim));
+    sim.subscribe(&["t"]);
+    sim.poll(SECOND).unwrap();
+    // The rebalance listener is told within a poll, which must not fail for that.
+    sim.has_quick_listener = false;
+    let call = sim.call(Command::Unsubscribe);
+    sim.poll(SECOND).unwrap();
+    sim.acknowledge();
+    sim.run();
+    assert_eq!(sim.answers[&call], Ok(Answer::Done));
+    assert!(nothing(&mut sim));
+}
