@@ -52,7 +52,7 @@ pub(super) struct Committed {
 }
 
 /// What an answer means.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Lookup {
     pub(super) found: Found,
     /// Some partitions, or all, have to be asked about again.
@@ -61,6 +61,8 @@ pub(super) struct Lookup {
     pub(super) lose_coordinator: bool,
     /// Asking again will not help.
     pub(super) refused: Option<ErrorCode>,
+    /// The same of these partitions; the others have nothing to do with it.
+    pub(super) refused_partitions: BTreeMap<TopicPartition, ErrorCode>,
 }
 
 impl Committed {
@@ -170,6 +172,12 @@ impl Committed {
         expired.map(|query| (query.call, query.deadline - query.asked)).collect()
     }
 
+    /// The application's questions about this partition, among others, which cannot be answered.
+    pub(super) fn take_asking(&mut self, partition: &TopicPartition) -> Vec<CallId> {
+        let asking = self.queries.extract_if(.., |query| query.missing.contains(partition));
+        asking.map(|query| query.call).collect()
+    }
+
     /// All of the application's questions, which cannot be answered.
     pub(super) fn take_all(&mut self) -> Vec<CallId> {
         self.queries.drain(..).map(|query| query.call).collect()
@@ -182,7 +190,7 @@ impl Committed {
     }
 
     fn read(&self, asked: &BTreeSet<TopicPartition>, response: &OffsetFetchResponse, version: i16) -> Lookup {
-        let mut lookup = Lookup { found: Found::new(), again: false, lose_coordinator: false, refused: None };
+        let mut lookup = Lookup::default();
         let none = &[][..];
         let (error, topics): (ErrorCode, &[OffsetFetchResponseTopic]) = if version >= MANY_GROUPS {
             match response.groups.iter().find(|group| group.group_id == self.group_id) {
@@ -200,14 +208,19 @@ impl Committed {
             for partition in &topic.partitions {
                 let key = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
                 let Some(key) = asked.get(&key) else { continue };
-                // A version 1 answer has the group's error in its partitions (T6).
                 match partition.error_code.ok() {
                     Ok(()) => drop(lookup.found.insert(key.clone(), committed(partition))),
+                    Err(
+                        error @ (ErrorCode::TOPIC_AUTHORIZATION_FAILED
+                        | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+                    ) => drop(lookup.refused_partitions.insert(key.clone(), error)),
+                    // A version 1 answer has the group's error in its partitions (T6).
                     Err(error) => lookup.fail(error),
                 }
             }
         }
-        lookup.again |= lookup.refused.is_none() && lookup.found.len() < asked.len();
+        let settled = lookup.found.len() + lookup.refused_partitions.len();
+        lookup.again |= lookup.refused.is_none() && settled < asked.len();
         lookup
     }
 }
@@ -223,9 +236,7 @@ impl Lookup {
             ErrorCode::ILLEGAL_GENERATION | ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::STALE_MEMBER_EPOCH => {
                 self.again = true;
             }
-            error if error.is_retriable() && error != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
-                self.again = true;
-            }
+            error if error.is_retriable() => self.again = true,
             error => self.refused = Some(error),
         }
     }

@@ -206,6 +206,11 @@ impl Reports {
         self.errors.pop_first().map(|(_, error)| error)
     }
 
+    /// What stands in the way of a partition, as long as it was not told.
+    pub(super) fn error_of(&self, partition: &TopicPartition) -> Option<&FetchError> {
+        self.errors.get(partition)
+    }
+
     pub(super) fn has_error(&self) -> bool {
         !self.errors.is_empty()
     }

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use milena_protocol::{Api, RequestBody, ResponseBody};
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
 
 pub use super::assigned::ResetTo;
 use super::assigned::{Assigned, Phase};
@@ -103,11 +103,23 @@ impl Fetching {
         self.positions.iter().any(|(_, assigned)| assigned.phase == Phase::NeedsCommitted)
     }
 
+    /// Whether the committed offset of a partition has to be looked up, now or later.
+    pub fn needs_committed(&self, partition: &TopicPartition) -> bool {
+        self.positions.get(partition).is_some_and(|assigned| assigned.phase == Phase::NeedsCommitted)
+    }
+
     /// What the group has committed for a partition; `None` (an offset of -1 on the wire) is for the reset policy to
     /// decide. Only for answers without an error: an error says nothing about the offset.
     pub fn set_committed(&mut self, partition: &TopicPartition, committed: Option<Place>, now: Instant) {
         self.positions.set_committed(partition, committed.filter(|place| place.offset >= 0), now);
         self.settle();
+    }
+
+    /// The broker will not say what the group has committed for a partition. It is asked again after a back-off.
+    pub fn committed_refused(&mut self, partition: &TopicPartition, error: ErrorCode, now: Instant) {
+        if let Some(epoch) = self.position_epoch(partition).filter(|_| self.needs_committed(partition)) {
+            self.positions.offset_request_failed(partition, epoch, Some(error), now);
+        }
     }
 
     /// Goes on at this place. `false` when the partition is not assigned.
@@ -324,6 +336,11 @@ impl Fetching {
     /// Why a partition cannot be read.
     pub fn next_error(&mut self) -> Option<FetchError> {
         self.positions.reports.next_error()
+    }
+
+    /// What [`next_error`](Self::next_error) has to tell of one partition.
+    pub fn error_of(&self, partition: &TopicPartition) -> Option<&FetchError> {
+        self.positions.reports.error_of(partition)
     }
 
     /// Whether [`next_error`](Self::next_error) has something to tell.

@@ -190,13 +190,18 @@ impl Core {
     pub(super) fn answer_positions(&mut self, now: Instant) {
         let mut answers = Vec::new();
         self.positions_asked.retain(|PositionAsked { call, partition, asked, deadline }| {
-            let answer = match self.fetching.position(partition) {
-                Some(place) => Ok(Answer::Position(place.offset)),
-                None if !self.fetching.assignment().any(|owned| owned == partition) => {
+            let fetching = &self.fetching;
+            let answer = match (fetching.position(partition), fetching.error_of(partition)) {
+                (Some(place), _) => Ok(Answer::Position(place.offset)),
+                (None, _) if !fetching.assignment().any(|owned| owned == partition) => {
                     Err(not_assigned(partition))
                 }
-                None if *deadline > now => return true,
-                None => Err(Error::Timeout { doing: "finding a position", after: *deadline - *asked }),
+                // The next poll tells it, too.
+                (None, Some(error)) => Err(error.clone().into()),
+                (None, None) if *deadline > now => return true,
+                (None, None) => {
+                    Err(Error::Timeout { doing: "finding a position", after: *deadline - *asked })
+                }
             };
             answers.push((*call, answer));
             false

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::core::commits::{self, Commit, Verdict, Why};
 use crate::core::committed;
 use crate::core::connection::Lost;
-use crate::core::fetching::Place;
+use crate::core::fetching::{FetchError, Place};
 use crate::core::io::{Action, Answer, OffsetAndMetadata, Offsets, Update};
 use crate::core::member::Generation;
 use crate::core::topic_partition::TopicPartition;
@@ -141,6 +141,13 @@ impl Core {
         }
     }
 
+    /// Nobody takes the commits that wait to be sent.
+    pub(super) fn refuse_commits(&mut self, error: &Error, now: Instant) {
+        while let Some(commit) = self.group.as_mut().and_then(|group| group.commits.refuse()) {
+            self.committed(commit, Err(error.clone()), now);
+        }
+    }
+
     /// A commit is through.
     fn committed(&mut self, commit: Commit, result: Result<(), Error>, now: Instant) {
         for (call, _) in commit.background {
@@ -265,15 +272,25 @@ impl Core {
                 });
                 self.fetching.set_committed(partition, place, now);
             }
+            for (partition, error) in &lookup.refused_partitions {
+                self.fetching.committed_refused(partition, *error, now);
+            }
         }
         if !lookup.again && lookup.refused.is_none() {
             group.coordinator.works();
         }
         let complete = group.committed.take_complete();
+        let mut refused = Vec::new();
+        for (partition, &error) in &lookup.refused_partitions {
+            let error = FetchError::Broker { partition: partition.clone(), offset: None, error };
+            let calls = group.committed.take_asking(partition).into_iter();
+            refused.extend(calls.map(|call| (call, Error::Fetch(error.clone()))));
+        }
         if lookup.lose_coordinator {
             self.lose_coordinator(now);
         }
         complete.into_iter().for_each(|(call, found)| self.answer(call, Ok(Answer::Committed(found))));
+        refused.into_iter().for_each(|(call, error)| self.answer(call, Err(error)));
         if let Some(code) = lookup.refused {
             self.refused(Error::Broker { doing: "looking up committed offsets", code });
         }

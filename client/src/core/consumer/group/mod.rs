@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use milena_protocol::messages::SyncGroupRequest;
 use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
 
-use super::{Core, Tag};
+use super::{Core, PositionAsked, Tag};
 use crate::core::backoff::Backoff;
 use crate::core::classic_membership::ClassicMembership;
 use crate::core::commits::Commits;
@@ -172,7 +172,11 @@ impl Core {
         match group.coordinator.answered(&response, version, &mut self.rng, now) {
             Ok(()) if group.coordinator.address().is_some() => group.heartbeat.coordinator_found(now),
             Ok(()) => {}
-            Err(code) => self.refused(Error::Broker { doing: "finding the group's coordinator", code }),
+            Err(code) => {
+                let error = Error::Broker { doing: "finding the group's coordinator", code };
+                self.refuse_commits(&error, now);
+                self.refused(error);
+            }
         }
     }
 
@@ -212,7 +216,9 @@ impl Core {
     /// The coordinator will not have this group: whoever waits for it should know.
     pub(super) fn refused(&mut self, error: Error) {
         let Some(group) = &mut self.group else { return };
-        let calls = group.committed.take_all();
+        let mut calls = group.committed.take_all();
+        let waits = |asked: &mut PositionAsked| self.fetching.needs_committed(&asked.partition);
+        calls.extend(self.positions_asked.extract_if(.., waits).map(|asked| asked.call));
         calls.into_iter().for_each(|call| self.answer(call, Err(error.clone())));
         self.fail(error);
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use milena_protocol::{Api, ErrorCode, Uuid};
 
-use super::sim::{Sim, config, t};
+use super::sim::{Sim, committed, config, coordinator, t};
 use crate::core::io::{Answer, Command, Fault};
 use crate::core::test_support::{metadata_response, topic_answer};
-use crate::{Error, FetchError, OffsetReset};
+use crate::{Error, FetchError, OffsetAndMetadata, OffsetReset};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -96,4 +96,55 @@ fn a2_to_poll_for_nothing_is_an_error_and_not_silence() {
     sim.run();
     assert_eq!(sim.answers[&call], Ok(Answer::Done));
     assert!(nothing(&mut sim));
+}
+
+#[test]
+fn what_keeps_a_position_from_being_found_is_told_at_once_and_to_a_poll_too() {
+    let mut sim = Sim::new(config().auto_offset_reset(OffsetReset::None));
+    sim.call(Command::Assign([t(0)].into()));
+    let position = sim.call(Command::Position { partition: t(0), deadline: sim.now + 60 * SECOND });
+    sim.pass(SECOND);
+    let error = Error::Fetch(FetchError::NoOffset { partition: t(0) });
+    assert_eq!(sim.answers.get(&position), Some(&Err(error.clone())));
+    assert_eq!(sim.poll(SECOND), Err(error));
+}
+
+#[test]
+fn a_group_that_may_not_be_asked_is_told_to_whoever_waits_for_it() {
+    let mut sim = Sim::new(config());
+    let code = ErrorCode::GROUP_AUTHORIZATION_FAILED;
+    for _ in 0..10 {
+        sim.otherwise(Api::FindCoordinator, coordinator(code));
+    }
+    sim.call(Command::Assign([t(0)].into()));
+    let deadline = sim.now + 60 * SECOND;
+    let offsets = Some([(t(0), OffsetAndMetadata::new(5))].into());
+    let waiting = [
+        sim.call(Command::Position { partition: t(0), deadline }),
+        sim.call(Command::Committed { partitions: [t(0)].into(), deadline }),
+        sim.call(Command::Commit { offsets: offsets.clone(), deadline: Some(deadline) }),
+        sim.call(Command::Commit { offsets, deadline: None }),
+    ];
+    sim.pass(2 * SECOND);
+    let error = Error::Broker { doing: "finding the group's coordinator", code };
+    for call in waiting {
+        assert_eq!(sim.answers.get(&call), Some(&Err(error.clone())));
+    }
+}
+
+#[test]
+fn a_partition_whose_committed_offset_may_not_be_read_is_told_by_its_name() {
+    let mut sim = Sim::new(config());
+    let code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    for _ in 0..20 {
+        sim.otherwise(Api::OffsetFetch, committed(&[("t", 0, -1, code)]));
+    }
+    sim.call(Command::Assign([t(0)].into()));
+    let position = sim.call(Command::Position { partition: t(0), deadline: sim.now + 60 * SECOND });
+    let error = Error::Fetch(FetchError::Broker { partition: t(0), offset: None, error: code });
+    assert_eq!(sim.poll(SECOND), Err(error.clone()));
+    sim.pass(2 * SECOND);
+    assert_eq!(sim.answers.get(&position), Some(&Err(error)));
+    let asked = sim.times(Api::OffsetFetch).len();
+    assert!((2..15).contains(&asked), "with a back-off, {asked} times");
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use milena_protocol::{Api, ErrorCode};
 
-use super::sim::{Sim, config, coordinator, heartbeat, refused_commit, t};
-use crate::Error;
+use super::sim::{Sim, committed, config, coordinator, heartbeat, refused_commit, t};
 use crate::core::io::{Answer, Command, OffsetAndMetadata, RebalanceKind};
 use crate::core::test_support::T;
+use crate::core::topic_partition::TopicPartition;
+use crate::{Error, FetchError};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -181,4 +182,27 @@ fn positions_are_told_when_they_are_known() {
     assert_eq!(sim.answers[&asked], Ok(Answer::Position(0)));
     let stranger = sim.call(Command::Position { partition: t(9), deadline });
     assert_eq!(sim.answers[&stranger], Err(Error::NotAssigned { topic: "t".into(), partition: 9 }));
+}
+
+#[test]
+fn a_partition_that_may_not_be_asked_about_is_the_trouble_of_whoever_asks() {
+    let mut sim = Sim::joined(config());
+    let (deadline, forbidden) = (sim.now + 60 * SECOND, TopicPartition::new("u", 0));
+    sim.no_answer(Api::OffsetFetch);
+    sim.call(Command::Committed { partitions: [t(0)].into(), deadline });
+    // These two are asked together.
+    let partitions = [t(0), forbidden.clone()].into();
+    let refused = sim.call(Command::Committed { partitions, deadline });
+    let answered = sim.call(Command::Committed { partitions: [t(1)].into(), deadline });
+    let error = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let answer = [("t", 1, 7, ErrorCode::NONE), ("u", 0, -1, error)];
+    sim.otherwise(Api::OffsetFetch, committed(&answer));
+    sim.answer_now(Api::OffsetFetch, committed(&[("t", 0, 3, ErrorCode::NONE)]));
+    let error = Error::Fetch(FetchError::Broker { partition: forbidden, offset: None, error });
+    assert_eq!(sim.answers[&refused], Err(error));
+    assert_eq!(
+        sim.answers[&answered],
+        Ok(Answer::Committed([(t(1), Some(OffsetAndMetadata::new(7)))].into()))
+    );
+    assert_eq!(sim.poll(SECOND), Ok(Answer::Done));
 }

@@ -546,6 +546,23 @@ pub fn assignment(topics: &[(Uuid, &[i32])]) -> Assignment {
     assignment
 }
 
+/// What the group has committed: topic, partition, offset, error.
+pub fn committed(partitions: &[(&str, i32, i64, ErrorCode)]) -> OffsetFetchResponse {
+    let mut group = OffsetFetchResponseGroup::default();
+    group.group_id = "g".into();
+    for &(name, index, offset, error) in partitions {
+        let mut partition = OffsetFetchResponsePartition::default();
+        (partition.partition_index, partition.committed_offset) = (index, offset);
+        (partition.committed_leader_epoch, partition.error_code) = (-1, error);
+        let mut topic = OffsetFetchResponseTopic::default();
+        (topic.name, topic.partitions) = (name.into(), vec![partition]);
+        group.topics.push(topic);
+    }
+    let mut response = OffsetFetchResponse::default();
+    response.groups = vec![group];
+    response
+}
+
 fn nothing_committed(request: &OffsetFetchRequest) -> OffsetFetchResponse {
     let topics = request.groups[0].topics.iter().flatten().map(|topic| {
         let mut answer = OffsetFetchResponseTopic::default();
