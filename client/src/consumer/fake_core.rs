@@ -77,6 +77,7 @@ struct Script {
     polls: usize,
     poll_error: Option<Error>,
     commit_error: Option<Error>,
+    subscribe_error: Option<Error>,
     consumed: BTreeMap<TopicPartition, i64>,
     commits: Vec<Offsets>,
     acknowledged: Vec<RebalanceId>,
@@ -167,6 +168,11 @@ impl FakeCore {
     /// Commits fail from now on, or not any more.
     pub(crate) fn fail_commits(&self, error: Option<Error>) {
         self.script().commit_error = error;
+    }
+
+    /// To subscribe, or to assign, fails from now on, or not any more.
+    pub(crate) fn refuse_to_subscribe(&self, error: Option<Error>) {
+        self.script().subscribe_error = error;
     }
 
     pub(crate) fn polls(&self) -> usize {
@@ -263,6 +269,9 @@ fn called(
             // What was fetched before is out of date.
             script.epoch += 1;
             let _ = updates.send(Update::Sought { partition, epoch: script.epoch });
+        }
+        Command::Subscribe(_) | Command::Assign(_) => {
+            outcome = script.subscribe_error.clone().map_or(Ok(Answer::Done), Err);
         }
         Command::Close { .. } => script.is_closed = true,
         _ => {}

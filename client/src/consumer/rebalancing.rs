@@ -17,10 +17,24 @@ pub(super) struct Listening {
     error: Option<Error>,
 }
 
+/// The listener that another has taken the place of.
+pub(super) struct Replaced {
+    listener: Option<Box<dyn AnyListener>>,
+    is_replaced: bool,
+}
+
 impl Listening {
-    pub(super) fn set(&mut self, listener: Option<impl RebalanceListener>) {
-        self.listener = listener.map(|listener| Box::new(listener) as Box<dyn AnyListener>);
-        self.is_replaced = self.running.is_some();
+    pub(super) fn set(&mut self, listener: Option<impl RebalanceListener>) -> Replaced {
+        let listener = listener.map(|listener| Box::new(listener) as Box<dyn AnyListener>);
+        Replaced {
+            listener: std::mem::replace(&mut self.listener, listener),
+            is_replaced: std::mem::replace(&mut self.is_replaced, self.running.is_some()),
+        }
+    }
+
+    /// Undoes a [`set`](Self::set). Nothing was run in between.
+    pub(super) fn put_back(&mut self, replaced: Replaced) {
+        Replaced { listener: self.listener, is_replaced: self.is_replaced } = replaced;
     }
 
     /// Puts a listener around the one that there is, also when that is at something.

@@ -24,8 +24,7 @@ impl Consumer {
         &mut self,
         topics: impl IntoIterator<Item = T>,
     ) -> Result<(), Error> {
-        self.listening.set(None::<NoListener>);
-        self.subscribe_to(topics).await
+        self.subscribe_to(topics, None::<NoListener>).await
     }
 
     /// As [`subscribe`](Self::subscribe), and calls this listener when the group gives or takes partitions.
@@ -37,19 +36,22 @@ impl Consumer {
         topics: impl IntoIterator<Item = T>,
         listener: impl RebalanceListener,
     ) -> Result<(), Error> {
-        self.listening.set(Some(listener));
-        self.subscribe_to(topics).await
+        self.subscribe_to(topics, Some(listener)).await
     }
 
     async fn subscribe_to<T: AsRef<str>>(
         &mut self,
         topics: impl IntoIterator<Item = T>,
+        listener: Option<impl RebalanceListener>,
     ) -> Result<(), Error> {
         let topics: BTreeSet<Str> = topics.into_iter().map(|topic| Str::from(topic.as_ref())).collect();
         if topics.is_empty() {
-            return self.unsubscribe().await;
+            // The listener that goes is told what goes.
+            let outcome = self.unsubscribe().await;
+            self.listening.set(listener);
+            return outcome;
         }
-        self.read(Interest::Topics(topics)).await
+        self.read(Interest::Topics(topics), listener).await
     }
 
     /// Reads all topics whose whole name matches a regular expression (in the syntax of the `regex` crate), those that come
@@ -61,8 +63,7 @@ impl Consumer {
     /// partitions are [assigned](Self::assign).
     pub async fn subscribe_pattern(&mut self, pattern: &str) -> Result<(), Error> {
         let pattern = TopicPattern::new(pattern).map_err(Error::Pattern)?;
-        self.listening.set(None::<NoListener>);
-        self.read(Interest::Pattern(pattern)).await
+        self.read(Interest::Pattern(pattern), None::<NoListener>).await
     }
 
     /// As [`subscribe_pattern`](Self::subscribe_pattern), and calls this listener when the group gives or takes partitions.
@@ -75,8 +76,7 @@ impl Consumer {
         listener: impl RebalanceListener,
     ) -> Result<(), Error> {
         let pattern = TopicPattern::new(pattern).map_err(Error::Pattern)?;
-        self.listening.set(Some(listener));
-        self.read(Interest::Pattern(pattern)).await
+        self.read(Interest::Pattern(pattern), Some(listener)).await
     }
 
     /// Reads all topics whose name matches a regular expression that the broker evaluates (RE2/J's syntax, KIP-848). Needs
@@ -86,8 +86,7 @@ impl Consumer {
     /// [`Error::NoGroup`] without a `group.id`, [`Error::Misuse`] under `group.protocol=classic` or while partitions are
     /// [assigned](Self::assign). What the broker does not take for a regular expression is an error of [`poll`](Self::poll).
     pub async fn subscribe_broker_pattern(&mut self, pattern: &str) -> Result<(), Error> {
-        self.listening.set(None::<NoListener>);
-        self.read(Interest::BrokerPattern(pattern.into())).await
+        self.read(Interest::BrokerPattern(pattern.into()), None::<NoListener>).await
     }
 
     /// As [`subscribe_broker_pattern`](Self::subscribe_broker_pattern), and calls this listener when the group gives or takes
@@ -100,12 +99,22 @@ impl Consumer {
         pattern: &str,
         listener: impl RebalanceListener,
     ) -> Result<(), Error> {
-        self.listening.set(Some(listener));
-        self.read(Interest::BrokerPattern(pattern.into())).await
+        self.read(Interest::BrokerPattern(pattern.into()), Some(listener)).await
     }
 
-    async fn read(&mut self, interest: Interest) -> Result<(), Error> {
-        self.call(async |handle| handle.calls.call(Command::Subscribe(interest)).await.map(drop)).await
+    async fn read(
+        &mut self,
+        interest: Interest,
+        listener: Option<impl RebalanceListener>,
+    ) -> Result<(), Error> {
+        // It is set before the call is made, which is on its way even if this is dropped.
+        let replaced = self.listening.set(listener);
+        let outcome =
+            self.call(async |handle| handle.calls.call(Command::Subscribe(interest)).await.map(drop)).await;
+        if outcome.is_err() {
+            self.listening.put_back(replaced);
+        }
+        outcome
     }
 
     /// Reads these partitions from now on, in place of those before, whatever other members of a group do. Those that are
@@ -167,5 +176,72 @@ impl RebalanceListener for NoListener {
 
     async fn on_partitions_revoked(&mut self, _: &ConsumerHandle, _: &[TopicPartition]) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::RebalanceKind;
+    use crate::consumer::fake_core::{FakeCore, t};
+
+    /// Writes down how many partitions came and went.
+    #[derive(Clone, Default)]
+    struct Diary(Arc<Mutex<Vec<(RebalanceKind, usize)>>>);
+
+    impl RebalanceListener for Diary {
+        async fn on_partitions_assigned(
+            &mut self,
+            _: &ConsumerHandle,
+            partitions: &[TopicPartition],
+        ) -> Result<(), Error> {
+            self.0.lock().unwrap().push((RebalanceKind::Assigned, partitions.len()));
+            Ok(())
+        }
+
+        async fn on_partitions_revoked(
+            &mut self,
+            _: &ConsumerHandle,
+            partitions: &[TopicPartition],
+        ) -> Result<(), Error> {
+            self.0.lock().unwrap().push((RebalanceKind::Revoked, partitions.len()));
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn to_subscribe_to_nothing_tells_the_listener_that_has_the_partitions() {
+        let nothing: [&str; 0] = [];
+        let (mut consumer, core) = FakeCore::consumer();
+        let (first, second) = (Diary::default(), Diary::default());
+        consumer.subscribe_with(["t"], first.clone()).await.unwrap();
+        core.rebalance(RebalanceKind::Revoked, &[t(0)]);
+        consumer.subscribe(nothing).await.unwrap();
+        consumer.subscribe_with(["t"], first.clone()).await.unwrap();
+        core.rebalance(RebalanceKind::Revoked, &[t(0), t(1)]);
+        consumer.subscribe_with(nothing, second.clone()).await.unwrap();
+        let told = first.0.lock().unwrap().clone();
+        assert_eq!(told, [(RebalanceKind::Revoked, 1), (RebalanceKind::Revoked, 2)]);
+        assert_eq!(*second.0.lock().unwrap(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscription_that_is_refused_leaves_the_listener() {
+        let (mut consumer, core) = FakeCore::consumer();
+        let diary = Diary::default();
+        consumer.subscribe_with(["t"], diary.clone()).await.unwrap();
+        core.refuse_to_subscribe(Some(Error::Misuse("no")));
+        let other = Diary::default();
+        assert!(consumer.subscribe(["u"]).await.is_err());
+        assert!(consumer.subscribe_with(["u"], other.clone()).await.is_err());
+        assert!(consumer.subscribe_pattern("u").await.is_err());
+        assert!(consumer.subscribe_pattern_with("u", other.clone()).await.is_err());
+        assert!(consumer.subscribe_broker_pattern("u").await.is_err());
+        assert!(consumer.subscribe_broker_pattern_with("u", other).await.is_err());
+        core.rebalance(RebalanceKind::Assigned, &[t(0)]);
+        consumer.poll(std::time::Duration::ZERO).await.unwrap();
+        assert_eq!(*diary.0.lock().unwrap(), [(RebalanceKind::Assigned, 1)]);
     }
 }
