@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Consumer;
+use super::handle::check;
 use crate::core::io::{Command, OffsetAndMetadata, Offsets};
 use crate::core::topic_partition::TopicPartition;
 use crate::error::Error;
@@ -51,6 +52,9 @@ impl Consumer {
     }
 
     fn commit_in_background(&mut self, offsets: Option<Offsets>) -> PendingCommit {
+        if let Err(misuse) = offsets.as_ref().map_or(Ok(()), check) {
+            return PendingCommit(Box::pin(async { Err(misuse) }));
+        }
         self.report();
         let answer = self.handle.calls.call(Command::Commit { offsets, deadline: None });
         PendingCommit(Box::pin(async move { answer.await.map(drop) }))
@@ -82,5 +86,26 @@ impl Future for PendingCommit {
 impl fmt::Debug for PendingCommit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PendingCommit")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::fake_core::{FakeCore, t};
+
+    /// For a broker, -1 stands for "nothing committed": the group would begin anew.
+    #[tokio::test(start_paused = true)]
+    async fn a4_an_offset_below_zero_is_not_committed() {
+        let (mut consumer, core) = FakeCore::consumer();
+        let offsets =
+            || Offsets::from([(t(0), OffsetAndMetadata::new(5)), (t(1), OffsetAndMetadata::new(-1))]);
+        let outcomes = [
+            consumer.commit_sync_offsets(offsets()).await,
+            consumer.commit_async_offsets(offsets()).await,
+            consumer.handle.commit_sync_offsets(offsets()).await,
+        ];
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Error::Misuse(_)))), "{outcomes:?}");
+        assert_eq!(core.take_commits(), []);
     }
 }

@@ -34,6 +34,7 @@ impl ConsumerHandle {
     }
 
     async fn commit(&self, offsets: Option<Offsets>) -> Result<(), Error> {
+        offsets.as_ref().map_or(Ok(()), check)?;
         let deadline = Some(self.deadline());
         self.calls.call(Command::Commit { offsets, deadline }).await.map(drop)
     }
@@ -128,5 +129,14 @@ impl ConsumerHandle {
 
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.default_api_timeout
+    }
+}
+
+/// Whether these can be committed.
+pub(super) fn check(offsets: &Offsets) -> Result<(), Error> {
+    // To a broker, -1 is what nothing was committed to: the group would begin anew, without a word.
+    match offsets.values().any(|to| to.offset < 0) {
+        true => Err(Error::Misuse("an offset to commit cannot be negative")),
+        false => Ok(()),
     }
 }
