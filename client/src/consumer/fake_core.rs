@@ -75,6 +75,7 @@ struct Script {
     /// A poll that waits for something to happen.
     waiting: Option<Answering>,
     polls: usize,
+    stopped_polls: usize,
     poll_error: Option<Error>,
     commit_error: Option<Error>,
     subscribe_error: Option<Error>,
@@ -179,6 +180,11 @@ impl FakeCore {
         self.script().polls
     }
 
+    /// How many polls were given up.
+    pub(crate) fn stopped_polls(&self) -> usize {
+        self.script().stopped_polls
+    }
+
     pub(crate) fn acknowledged(&self) -> Vec<RebalanceId> {
         self.script().acknowledged.clone()
     }
@@ -259,6 +265,10 @@ fn called(
             Some(error) => outcome = Err(error.clone()),
             None => script.commits.push(offsets.unwrap_or_default()),
         },
+        Command::StopPolling => {
+            script.stopped_polls += 1;
+            script.wake();
+        }
         Command::Acknowledge(id) => script.acknowledged.push(id),
         Command::Pause(partitions, paused) => {
             script.paused.extend(partitions.iter().map(|partition| (partition.clone(), paused)));

@@ -195,7 +195,15 @@ impl Consumer {
         deadline: Instant,
     ) -> impl Future<Output = Result<Answer, Error>> + Send + use<> {
         self.report();
-        self.handle.calls.call(Command::Poll { deadline, has_records: self.delivery.has_more() })
+        let calls = &self.handle.calls;
+        let answer = calls.call(Command::Poll { deadline, has_records: self.delivery.has_more() });
+        let dropped = DroppedPoll(Some(calls.clone()));
+        async move {
+            let mut dropped = dropped;
+            let answer = answer.await;
+            dropped.0 = None;
+            answer
+        }
     }
 
     /// What has happened in the background since the last time, oldest first. Of those that nobody asks for, the last
@@ -320,6 +328,18 @@ impl Consumer {
     }
 }
 
+/// Tells the core when a poll is dropped before it is answered: nobody polls any more, and after `max.poll.interval.ms` the
+/// group must not count on this consumer.
+struct DroppedPoll(Option<Calls>);
+
+impl Drop for DroppedPoll {
+    fn drop(&mut self) {
+        if let Some(calls) = &self.0 {
+            drop(calls.call(Command::StopPolling));
+        }
+    }
+}
+
 /// When this time has passed. As long as a year is as good as for ever, and does not overflow.
 pub(crate) fn deadline_in(timeout: Duration) -> Instant {
     // Tests stop tokio's clock.
@@ -341,6 +361,9 @@ pub(crate) fn unix_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fake_core::FakeCore;
+
+    const WAIT: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
     async fn as_long_as_it_takes_is_a_timeout_too() {
@@ -350,6 +373,20 @@ mod tests {
         consumer.close(Duration::MAX).await.unwrap();
         let streams = fake_core::FakeCore::consumer().0.into_partition_streams();
         streams.hand_over_timeout(Duration::MAX).close(Duration::MAX).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_poll_that_is_dropped_is_over_for_the_core_too() {
+        let (mut consumer, core) = FakeCore::consumer();
+        assert!(tokio::time::timeout(WAIT, consumer.poll(Duration::MAX)).await.is_err());
+        tokio::task::yield_now().await;
+        assert_eq!((core.polls(), core.stopped_polls()), (1, 1));
+        drop(consumer.begin_poll(deadline_in(WAIT)));
+        tokio::task::yield_now().await;
+        assert_eq!((core.polls(), core.stopped_polls()), (2, 2));
+        consumer.begin_poll(deadline_in(WAIT)).await.unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!((core.polls(), core.stopped_polls()), (3, 2), "one that ends by itself needs no more");
     }
 
     /// Another task or thread can take it over, also in the midst of a call.

@@ -159,6 +159,8 @@ pub enum Command {
         /// Whether there are records on the application's side already, so that nothing has to be waited for.
         has_records: bool,
     },
+    /// Nobody waits for the answer to the last poll any more: it is given up.
+    StopPolling,
     /// Commit; `None` commits how far the records were delivered.
     Commit {
         /// What.

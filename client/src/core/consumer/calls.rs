@@ -45,6 +45,10 @@ impl Core {
                 self.polling = Some(Polling { call, deadline, has_records });
                 self.polled(now);
             }
+            Command::StopPolling => {
+                self.end_poll(Ok(Answer::Done));
+                self.answer(call, Ok(Answer::Done));
+            }
             Command::Commit { offsets, deadline } => self.commit(call, offsets, deadline, now),
             Command::CommitByHand => {
                 if let Some(group) = &mut self.group {

@@ -79,6 +79,17 @@ fn a_long_poll_is_no_absence() {
 }
 
 #[test]
+fn a18_a_poll_that_is_given_up_is_one() {
+    let mut sim = Sim::joined(config());
+    let poll = sim.call(Command::Poll { deadline: sim.now + 1_000 * SECOND, has_records: false });
+    sim.pass(100 * SECOND);
+    sim.call(Command::StopPolling);
+    assert_eq!(sim.answers[&poll], Ok(Answer::Done));
+    sim.pass(301 * SECOND);
+    assert_eq!(sim.times(Api::LeaveGroup), [400_000]);
+}
+
+#[test]
 fn t11_a_rebalance_is_joined_within_a_poll_after_a_commit_under_the_old_generation() {
     let mut sim = Sim::joined(config());
     sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::REBALANCE_IN_PROGRESS));
