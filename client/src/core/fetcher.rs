@@ -189,10 +189,8 @@ impl Fetcher {
         can_send: &mut impl FnMut(i32) -> Option<Versions>,
     ) -> Option<Fetch> {
         while let Some((node_id, node)) = self.nodes.pop_first() {
-            if let Some(reserved) = node.in_flight {
-                self.budget.unreserve(reserved);
-                continue;
-            }
+            // What is under way is answered before, and nobody wants it.
+            self.budget.unreserve(node.in_flight.unwrap_or(0));
             let limit = if node.session.uses_ids() { i16::MAX } else { TOPIC_IDS - 1 };
             let version = can_send(node_id).and_then(|versions| versions.newest_up_to(Api::Fetch, limit));
             if let (Some(change), Some(api_version)) = (node.session.close(), version) {

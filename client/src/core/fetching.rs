@@ -269,6 +269,11 @@ impl Fetching {
         Some(self.outgoing(fetch, InFlight::Close))
     }
 
+    /// Whether brokers have not yet answered such requests.
+    pub fn is_closing_sessions(&self) -> bool {
+        self.in_flight.values().any(|in_flight| matches!(in_flight, InFlight::Close))
+    }
+
     fn outgoing(&mut self, fetch: Fetch, in_flight: InFlight) -> Outgoing {
         let Fetch { node_id, api_version, request } = fetch;
         let token = self.remember(in_flight);

@@ -130,6 +130,8 @@ struct Closing {
     is_abandoned: bool,
     /// The partitions have gone.
     handed_over: bool,
+    /// The group needs nothing more.
+    left: bool,
     /// Why the last commit failed, if it did.
     error: Option<Error>,
     finished: bool,
@@ -143,6 +145,7 @@ impl Closing {
             deadline,
             is_abandoned: false,
             handed_over: false,
+            left: false,
             error: None,
             finished: false,
         }

@@ -1,7 +1,7 @@
 //! Leaving the group: for now, or for good.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::handover::Then;
 use crate::Error;
@@ -13,6 +13,10 @@ use crate::core::network::Peer;
 use crate::core::report::Report;
 use crate::core::subscription::Interest;
 use crate::core::topic_partition::TopicPartition;
+
+/// How long brokers may take to close fetch sessions: they answer in turn, and the fetch before may wait for
+/// `fetch.max.wait.ms`.
+const SESSIONS: Duration = Duration::from_secs(1);
 
 const EXCLUSIVE: Error = Error::Misuse("to subscribe and to assign exclude each other; unsubscribe first");
 
@@ -129,20 +133,28 @@ impl Core {
         if deadline <= now || !self.network.ever_ready {
             return self.finish();
         }
+        if closing.left {
+            return self.left(now);
+        }
         if !closing.handed_over && !is_abandoned {
             self.go_on_handing_over(now);
             if !self.is_handing_over() {
                 self.hand_over(Then::Leave, now);
             }
         }
-        let is_handing_over = self.is_handing_over();
-        let Some(group) = &mut self.group else { return self.finish() };
-        if (is_handing_over || !group.commits.is_empty()) && !is_abandoned {
+        let is_committing = self.group.as_ref().is_some_and(|group| !group.commits.is_empty());
+        if (self.is_handing_over() || is_committing) && !is_abandoned {
             return;
         }
+        let network = &self.network;
+        let can_send = |node_id| network.usable(Peer::Node(node_id), now).cloned();
+        if let Some(outgoing) = self.fetching.next_close(can_send) {
+            return self.send_outgoing(outgoing, now);
+        }
+        let Some(group) = &mut self.group else { return self.left(now) };
         let has_to_leave = group.membership.has_to_leave();
         if !has_to_leave && !group.farewells.are_to_come() {
-            return self.finish();
+            return self.left(now);
         }
         if has_to_leave && (group.awaits_id() || self.leave_the_line()) {
             return;
@@ -155,13 +167,20 @@ impl Core {
         if !has_to_leave || self.coordinator_versions(now).is_none() {
             return;
         }
-        let network = &self.network;
-        let can_send = |node_id| network.usable(Peer::Node(node_id), now).cloned();
-        if let Some(outgoing) = self.fetching.next_close(can_send) {
-            return self.send_outgoing(outgoing, now);
-        }
         self.leave("the consumer is being closed", now);
         if !self.group.as_ref().is_some_and(|group| group.farewells.are_to_come()) {
+            self.left(now);
+        }
+    }
+
+    /// Finishes, once brokers have closed the fetch sessions: each keeps a number of them for all clients, and one that is left
+    /// behind takes the place of another's (KIP-227).
+    fn left(&mut self, now: Instant) {
+        if let Some(closing) = self.closing.as_mut().filter(|closing| !closing.left) {
+            closing.left = true;
+            closing.deadline = closing.deadline.min(now + SESSIONS);
+        }
+        if !self.fetching.is_closing_sessions() {
             self.finish();
         }
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use milena_protocol::messages::{JoinGroupResponse, LeaveGroupResponse};
+use milena_protocol::messages::{FetchResponse, JoinGroupResponse, LeaveGroupResponse};
 use milena_protocol::{Api, ErrorCode, RequestBody};
 
-use super::sim::{Sim, config, coordinator, heartbeat, refused_commit};
-use crate::core::io::{Answer, Event};
+use super::sim::{Sim, config, coordinator, heartbeat, refused_commit, t};
+use crate::core::io::{Answer, Command, Event};
 use crate::core::test_support::T;
-use crate::{Error, GroupProtocol};
+use crate::{Config, Error, GroupProtocol};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -171,4 +171,50 @@ fn t10_heartbeats_go_on_while_the_listener_is_told_for_the_last_time() {
         sim.acknowledge();
         sim.pass_until_finished(SECOND);
     }
+}
+
+/// The broker opens a fetch session, and the consumer is closed while its next fetch is under way.
+fn close_a_session(config: Config) -> Sim {
+    let mut sim = Sim::new(config);
+    let mut opened = FetchResponse::default();
+    opened.session_id = 77;
+    sim.otherwise(Api::Fetch, opened.clone());
+    sim.otherwise(Api::Fetch, opened);
+    sim.call(Command::Assign([t(0)].into()));
+    sim.pass(700 * T);
+    assert!(sim.times(Api::Fetch).len() > 1);
+    let since = sim.now;
+    sim.close(30 * SECOND);
+    sim.pass_until_finished(30 * SECOND);
+    assert!(sim.now - since <= SECOND);
+    sim
+}
+
+#[test]
+fn t16_fetch_sessions_are_closed_with_a_group_and_without() {
+    let without = Config::new("seed:9092").unwrap().auto_offset_reset(crate::OffsetReset::Earliest);
+    for config in [without, config(), config().group_instance_id("i")] {
+        let mut sim = close_a_session(config);
+        let Some(RequestBody::Fetch(last)) = sim.sent.pop().map(|sent| sent.body) else { panic!() };
+        assert_eq!((last.session_id, last.session_epoch, last.topics.len()), (77, -1, 0));
+    }
+}
+
+#[test]
+fn a_broker_that_is_silent_about_fetch_sessions_is_not_waited_for() {
+    let mut sim = Sim::joined(config());
+    let mut opened = FetchResponse::default();
+    opened.session_id = 77;
+    for _ in 0..2 {
+        sim.otherwise(Api::Fetch, opened.clone());
+    }
+    for _ in 0..10 {
+        sim.no_answer(Api::Fetch);
+    }
+    sim.pass(3 * SECOND);
+    let close = sim.close(30 * SECOND);
+    assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::LeaveGroup], "the group is left before");
+    let since = sim.now;
+    sim.pass_until_finished(30 * SECOND);
+    assert_eq!((sim.now - since, &sim.answers[&close]), (SECOND, &Ok(Answer::Done)));
 }
