@@ -149,6 +149,12 @@ impl Consumer {
 
     /// Commits, where `enable.auto.commit` is on, gives up all partitions and leaves the group. The
     /// [`RebalanceListener`] is told before.
+    ///
+    /// It waits for the commit, up to `default.api.timeout.ms` where the coordinator cannot be reached, and for the listener. A
+    /// commit that fails is a [`Notice`](super::Notice), and the partitions go all the same.
+    ///
+    /// # Errors
+    /// What the listener fails with, and [`Error::Closed`].
     pub async fn unsubscribe(&mut self) -> Result<(), Error> {
         self.report();
         let answer = self.handle.calls.call(Command::Unsubscribe);
