@@ -461,6 +461,24 @@ async fn errors_are_given_out_and_the_streams_go_on() {
     assert_eq!(take(&mut ends[0]), all(0..3));
 }
 
+#[tokio::test]
+async fn a_thread_wakes_next_and_what_it_waited_for_comes_with_the_following_one() {
+    let (mut streams, core, mut ends) = reading(1).await;
+    let (wakeup, polls) = (streams.wakeup(), core.polls());
+    let thread = std::thread::spawn(move || {
+        while core.polls() == polls {
+            std::thread::yield_now();
+        }
+        wakeup.wakeup();
+        core
+    });
+    assert_eq!(streams.next().await.err(), Some(Error::Wakeup));
+    let core = thread.join().unwrap();
+    core.fetched(records(0, 0..3));
+    go_on(&mut streams).await;
+    assert_eq!(take(&mut ends[0]), all(0..3));
+}
+
 #[test]
 fn streams_and_their_workers_can_move_to_other_threads() {
     fn is_send<T: Send>() {}
