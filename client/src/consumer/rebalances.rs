@@ -139,3 +139,36 @@ impl RebalanceListener for RebalanceForwarder {
         self.forward(RebalanceKind::Lost, consumer, partitions).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::consumer::deadline_in;
+    use crate::consumer::fake_core::{FakeCore, t};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rebalance_that_nobody_acknowledges_goes_on_at_its_deadline() {
+        let (mut consumer, core) = FakeCore::consumer();
+        let (listener, mut rebalances) = Rebalances::channel();
+        consumer.subscribe_with(["t"], listener).await.unwrap();
+        let late = core.rebalance(RebalanceKind::Revoked, &[t(0)]);
+        let since = tokio::time::Instant::now();
+        consumer.poll_core(deadline_in(Duration::ZERO)).await.unwrap();
+        let rebalance = rebalances.next().await.unwrap();
+        assert!(since.elapsed() >= Duration::from_secs(60));
+        assert!(!rebalance.acknowledge(), "too late");
+        tokio::task::yield_now().await;
+        assert_eq!(core.acknowledged(), [late]);
+
+        let next = core.rebalance(RebalanceKind::Assigned, &[t(0)]);
+        let since = tokio::time::Instant::now();
+        let poll = consumer.poll_core(deadline_in(Duration::ZERO));
+        let (polled, in_time) = tokio::join!(poll, async { rebalances.next().await.unwrap().acknowledge() });
+        assert!(polled.is_ok() && in_time);
+        tokio::task::yield_now().await;
+        assert_eq!(core.acknowledged(), [late, next]);
+        assert!(since.elapsed() < Duration::from_secs(1));
+    }
+}

@@ -315,6 +315,25 @@ mod tests {
     }
 
     #[test]
+    fn t6_the_broker_is_to_wait_for_open_transactions_where_it_can() {
+        for version in OLDEST..=NEWEST {
+            let (_, request) = committed().0.request(partitions(&[0]).iter(), None, version).unwrap();
+            assert_eq!(request.require_stable, version >= 7, "version {version}");
+        }
+    }
+
+    #[test]
+    fn t6_an_unstable_offset_is_asked_about_again_after_a_back_off() {
+        let (now, (mut committed, mut rng)) = (start(), committed());
+        let asked = partitions(&[0]);
+        committed.request(asked.iter(), None, 8).unwrap();
+        let answer = answer(ErrorCode::NONE, &[(0, -1, ErrorCode::UNSTABLE_OFFSET_COMMIT)]);
+        committed.answered(&asked, &answer, 8, &mut rng, now);
+        assert!(!committed.may_ask(now));
+        assert!(committed.may_ask(committed.deadline(now).unwrap()));
+    }
+
+    #[test]
     fn t6_an_old_version_has_the_error_of_the_group_in_its_partitions() {
         let (mut committed, mut rng) = committed();
         let asked = partitions(&[0]);

@@ -54,6 +54,21 @@ fn t2_an_empty_answer_moves_nothing() {
     assert_eq!(completed(&mut rig), []);
 }
 
+/// With an open transaction at the position, there are records that are not for this consumer yet.
+#[test]
+fn t2_an_empty_answer_moves_nothing_at_the_last_stable_offset() {
+    let settings =
+        FetchSettings { isolation_level: IsolationLevel::ReadCommitted, ..FetchSettings::default() };
+    let mut rig = Rig::at(&[90], settings);
+    for _ in 0..5 {
+        let fetch = rig.request();
+        assert!(asked(&fetch).iter().all(|asked| *asked == (0, 90)));
+        rig.answer(&fetch, fetched(vec![nothing(0)]));
+    }
+    assert_eq!(rig.fetching.position(&tp(0)), Some(place(90, -1)));
+    assert_eq!((completed(&mut rig), rig.fetching.lag(&tp(0))), (vec![], Some(0)));
+}
+
 #[test]
 fn t16_a_partition_that_is_left_out_is_unchanged() {
     let mut rig = Rig::at(&[50, 60, 70], FetchSettings::default());

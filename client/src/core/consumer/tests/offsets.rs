@@ -206,3 +206,26 @@ fn a_partition_that_may_not_be_asked_about_is_the_trouble_of_whoever_asks() {
     );
     assert_eq!(sim.poll(SECOND), Ok(Answer::Done));
 }
+
+#[test]
+fn t7_a_commit_of_a_member_that_another_has_taken_the_place_of_says_so() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false).group_instance_id("i"));
+    sim.otherwise(Api::OffsetCommit, refused_commit(ErrorCode::FENCED_INSTANCE_ID));
+    let commit = sim.commit(60 * SECOND);
+    assert_eq!(sim.answers[&commit], Err(Error::Fenced));
+}
+
+#[test]
+fn t7_a_commit_after_max_poll_interval_fails_for_good_until_the_next_poll() {
+    let mut sim = Sim::joined(config().enable_auto_commit(false));
+    sim.pass(301 * SECOND);
+    assert_eq!(sim.group_story(), [Api::LeaveGroup]);
+    for _ in 0..2 {
+        let commit = sim.commit(60 * SECOND);
+        assert_eq!(sim.answers[&commit], Err(Error::CommitFailed));
+    }
+    assert_eq!(sim.times(Api::OffsetCommit).len(), 0);
+    sim.poll(SECOND).unwrap();
+    let commit = sim.commit(60 * SECOND);
+    assert_eq!(sim.answers[&commit], Ok(Answer::Done));
+}
