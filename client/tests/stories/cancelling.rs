@@ -3,10 +3,15 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
-use milena_client::{Config, Consumer, ConsumerHandle, Error, RebalanceListener, TopicPartition};
+use futures_util::{FutureExt, StreamExt};
+use milena_client::{
+    Config, Consumer, ConsumerHandle, Error, OffsetAndMetadata, PartitionStream, PartitionStreams,
+    RebalanceListener, Rebalances, TopicPartition,
+};
 
-use super::common::{PATIENCE, POLL, Seen, config};
+use super::common::{PATIENCE, POLL, Seen, config, subscribed};
 use crate::cluster::Cluster;
 
 /// Polls a future so many times that it waits, and drops it where it would go on. `None` when it was dropped.
@@ -170,14 +175,225 @@ async fn a6_closing_can_be_dropped_anywhere_and_the_group_is_left() {
         let config: Config = config(cluster, "dropped-close");
         let mut consumer = Consumer::new(config).unwrap();
         consumer.subscribe(["dropped-close"]).await.unwrap();
-        let since = std::time::Instant::now();
+        let since = Instant::now();
         while consumer.assignment().len() == 0 {
             consumer.poll(POLL).await.unwrap();
-            assert!(since.elapsed() < std::time::Duration::from_secs(30), "the one before has not left");
+            assert!(since.elapsed() < Duration::from_secs(30), "the one before has not left");
         }
         if dropped_at(await_point, consumer.close(PATIENCE)).await.is_some() {
             assert!(await_point > 0, "it never waits");
             break;
         }
+    }
+}
+
+#[tokio::test]
+async fn a15_lookups_can_be_dropped_anywhere_and_the_next_one_works() {
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-lookups", 2);
+    cluster.fill("dropped-lookups", 200);
+    let partitions = [0, 1].map(|partition| TopicPartition::new("dropped-lookups", partition));
+    let first = &partitions[0];
+    let times = || partitions.clone().map(|partition| (partition, 0));
+    let mut consumer = Consumer::new(config(cluster, "dropped-lookups")).unwrap();
+    consumer.assign(partitions.clone()).await.unwrap();
+    let mut seen = Seen::default();
+    while seen.len() < 200 {
+        seen.poll(&mut consumer).await;
+    }
+    drop_everywhere!(consumer, consumer.offsets_for_times(times()), {
+        let found = consumer.offsets_for_times(times()).await.unwrap();
+        assert!(found.values().all(|found| found.as_ref().unwrap().offset == 0));
+    });
+    drop_everywhere!(consumer, consumer.beginning_offsets(partitions.clone()), {
+        assert_eq!(consumer.beginning_offsets(partitions.clone()).await.unwrap()[first], 0);
+    });
+    drop_everywhere!(consumer, consumer.end_offsets(partitions.clone()), {
+        assert_eq!(consumer.end_offsets(partitions.clone()).await.unwrap()[first], 100);
+    });
+    drop_everywhere!(consumer, consumer.partitions_for("dropped-lookups"), {
+        assert_eq!(consumer.partitions_for("dropped-lookups").await.unwrap().len(), 2);
+    });
+    drop_everywhere!(consumer, consumer.list_topics(), {
+        assert!(consumer.list_topics().await.unwrap().contains_key("dropped-lookups"));
+    });
+    drop_everywhere!(consumer, consumer.current_lag(first), {
+        assert_eq!(consumer.current_lag(first).await.unwrap(), Some(0));
+    });
+    drop_everywhere!(consumer, consumer.lag(), assert_eq!(consumer.lag().await.unwrap(), Some(0)));
+    drop_everywhere!(consumer, consumer.subscription(), {
+        assert_eq!(consumer.subscription().await.unwrap().len(), 0);
+    });
+    let place = OffsetAndMetadata::new(50);
+    let offsets = || [(first.clone(), place.clone())].into();
+    drop_everywhere!(consumer, consumer.commit_sync_offsets(offsets()), {
+        let committed = consumer.committed([first.clone()]).await.unwrap();
+        assert_eq!(committed[first], Some(place.clone()));
+    });
+    drop_everywhere!(consumer, consumer.commit_async_offsets(offsets()), {
+        consumer.commit_sync_offsets([].into()).await.unwrap();
+    });
+    drop_everywhere!(consumer, consumer.seek_to(first, &place), {
+        assert_eq!(consumer.position(first).await.unwrap(), 50);
+    });
+    consumer.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a15_the_calls_of_a_listener_can_be_dropped_anywhere_and_the_next_one_works() {
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-handles", 2);
+    cluster.fill("dropped-handles", 200);
+    let partitions = [0, 1].map(|partition| TopicPartition::new("dropped-handles", partition));
+    let first = &partitions[0];
+    let times = || partitions.clone().map(|partition| (partition, 0));
+    let (listener, mut rebalances) = Rebalances::channel();
+    let mut consumer = Consumer::new(config(cluster, "dropped-handles")).unwrap();
+    consumer.subscribe_with(["dropped-handles"], listener).await.unwrap();
+    let rebalance = loop {
+        tokio::select! {
+            polled = consumer.poll(POLL) => drop(polled.unwrap()),
+            Some(rebalance) = rebalances.next() => break rebalance,
+        }
+    };
+    let handle = rebalance.consumer();
+    drop_everywhere!(handle, handle.assignment(), {
+        assert_eq!(handle.assignment().await.unwrap().len(), 2);
+    });
+    drop_everywhere!(handle, handle.position(first), {
+        assert_eq!(handle.position(first).await.unwrap(), 0);
+    });
+    drop_everywhere!(handle, handle.offsets_for_times(times()), {
+        assert_eq!(handle.offsets_for_times(times()).await.unwrap().len(), 2);
+    });
+    drop_everywhere!(handle, handle.beginning_offsets(partitions.clone()), {
+        assert_eq!(handle.beginning_offsets(partitions.clone()).await.unwrap()[first], 0);
+    });
+    drop_everywhere!(handle, handle.end_offsets(partitions.clone()), {
+        assert_eq!(handle.end_offsets(partitions.clone()).await.unwrap()[first], 100);
+    });
+    drop_everywhere!(handle, handle.partitions_for("dropped-handles"), {
+        assert_eq!(handle.partitions_for("dropped-handles").await.unwrap().len(), 2);
+    });
+    drop_everywhere!(handle, handle.list_topics(), {
+        assert!(handle.list_topics().await.unwrap().contains_key("dropped-handles"));
+    });
+    drop_everywhere!(handle, handle.pause(partitions.clone()), {
+        handle.resume(partitions.clone()).await.unwrap();
+    });
+    drop_everywhere!(handle, handle.resume(partitions.clone()), {
+        assert_eq!(handle.position(first).await.unwrap(), 0);
+    });
+    drop_everywhere!(handle, handle.seek_to_end([]), {
+        assert_eq!(handle.position(first).await.unwrap(), 100);
+    });
+    drop_everywhere!(handle, handle.seek_to_beginning([]), {
+        assert_eq!(handle.position(first).await.unwrap(), 0);
+    });
+    let place = OffsetAndMetadata::new(70);
+    drop_everywhere!(handle, handle.seek_to(first, &place), {
+        assert_eq!(handle.position(first).await.unwrap(), 70);
+    });
+    drop_everywhere!(handle, handle.seek(first, 60), {
+        assert_eq!(handle.position(first).await.unwrap(), 60);
+    });
+    drop_everywhere!(handle, handle.commit_sync(), {
+        handle.commit_sync().await.unwrap();
+        let committed = handle.committed([first.clone()]).await.unwrap();
+        assert_eq!(committed[first], Some(OffsetAndMetadata::new(60)));
+    });
+    let offsets = || [(first.clone(), place.clone())].into();
+    drop_everywhere!(handle, handle.commit_sync_offsets(offsets()), {
+        let committed = handle.committed([first.clone()]).await.unwrap();
+        assert_eq!(committed[first], Some(place.clone()));
+    });
+    drop_everywhere!(handle, handle.committed([first.clone()]), {
+        assert_eq!(handle.committed([first.clone()]).await.unwrap().len(), 1);
+    });
+    assert!(rebalance.acknowledge());
+    let mut seen = Seen::default();
+    while seen.len() < 140 {
+        seen.poll(&mut consumer).await;
+    }
+    assert_eq!(seen.iter().next().map(|(partition, offset, _)| (partition, offset)), Some((0, 60)));
+    drop(rebalances);
+    consumer.close(PATIENCE).await.unwrap();
+}
+
+/// Lets the streams go on, dropping `next` at one await point after the other, until there are so many different records. All
+/// that comes is done at once. How often it was dropped.
+async fn work(
+    streams: &mut PartitionStreams,
+    workers: &mut Vec<PartitionStream>,
+    seen: &mut Seen,
+    records: usize,
+) -> usize {
+    let (mut dropped, deadline) = (0, Instant::now() + PATIENCE);
+    for await_point in (0..8).cycle() {
+        assert!(Instant::now() < deadline, "{} records", seen.len());
+        match dropped_at(await_point, streams.next()).await {
+            Some(stream) => workers.push(stream.unwrap()),
+            None => dropped += 1,
+        }
+        for worker in workers.iter_mut() {
+            while let Some(Some(record)) = worker.next().now_or_never() {
+                seen.add(&record);
+                worker.ack(record.offset);
+            }
+        }
+        if seen.len() >= records {
+            break;
+        }
+    }
+    dropped
+}
+
+#[tokio::test]
+async fn a15_the_calls_of_partition_streams_can_be_dropped_anywhere_and_nothing_is_lost() {
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-streams", 2);
+    cluster.fill("dropped-streams", 2_000);
+    let first = TopicPartition::new("dropped-streams", 0);
+    let consumer = subscribed(config(cluster, "dropped-streams"), "dropped-streams").await;
+    let mut streams = consumer.into_partition_streams().max_outstanding(50);
+    let (mut workers, mut seen) = (Vec::new(), Seen::default());
+    assert!(work(&mut streams, &mut workers, &mut seen, 2_000).await > 0);
+    assert_eq!((seen.repeated, workers.len()), (0, 2));
+    drop_everywhere!(streams, streams.commit_sync(), {
+        streams.commit_sync().await.unwrap();
+        assert_eq!(cluster.committed("dropped-streams"), [Some(1_000); 2]);
+    });
+    drop_everywhere!(streams, streams.lags(), assert_eq!(streams.lags().await.unwrap()[&first], Some(0)));
+    drop_everywhere!(streams, streams.seek(&first, 900), {
+        let mut again = Seen::default();
+        work(&mut streams, &mut workers, &mut again, 100).await;
+        assert!(
+            again.repeated == 0 && again.iter().all(|(partition, offset, _)| partition == 0 && offset >= 900)
+        );
+    });
+    streams.close(PATIENCE).await.unwrap();
+    assert_eq!(cluster.committed("dropped-streams"), [Some(1_000); 2]);
+}
+
+#[tokio::test]
+async fn a6_closing_partition_streams_can_be_dropped_anywhere_and_the_group_is_left() {
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-stream-close", 1);
+    for await_point in 0.. {
+        cluster.fill("dropped-stream-close", 10);
+        // What was not committed comes again, so that there are ten records at least.
+        let consumer = subscribed(config(cluster, "dropped-stream-close"), "dropped-stream-close").await;
+        let mut streams = consumer.into_partition_streams();
+        let (mut workers, mut seen, since) = (Vec::new(), Seen::default(), Instant::now());
+        work(&mut streams, &mut workers, &mut seen, 10).await;
+        assert!(since.elapsed() < Duration::from_secs(30), "the one before has not left");
+        if dropped_at(await_point, streams.close(PATIENCE)).await.is_some() {
+            assert!(await_point > 0, "it never waits");
+            break;
+        }
+        assert!(
+            workers.iter_mut().all(|worker| worker.next().now_or_never() == Some(None)),
+            "they have ended"
+        );
     }
 }

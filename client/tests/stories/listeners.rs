@@ -7,7 +7,7 @@ use milena_client::{
     Consumer, ConsumerHandle, Error, RebalanceKind, RebalanceListener, Rebalances, Strategy, TopicPartition,
 };
 
-use super::common::{PATIENCE, POLL, Seen, config, poll_until, read};
+use super::common::{A_WHILE, PATIENCE, POLL, Seen, config, poll_until, read};
 use crate::cluster::Cluster;
 
 /// What a listener was told, and by whom.
@@ -116,6 +116,51 @@ async fn a7_what_is_committed_in_the_hook_is_where_the_next_owner_goes_on() {
         }
         assert!(of("second").contains(&Assigned("second", 2)), "{diary:?}");
     }
+}
+
+/// Begins in the midst of partition 0, and leaves the others for later.
+struct Choosing;
+
+impl RebalanceListener for Choosing {
+    async fn on_partitions_assigned(
+        &mut self,
+        consumer: &ConsumerHandle,
+        partitions: &[TopicPartition],
+    ) -> Result<(), Error> {
+        for partition in partitions {
+            // By now it is being read from there.
+            assert_eq!(consumer.position(partition).await?, 0);
+            match partition.partition {
+                0 => consumer.seek(partition, 40).await?,
+                _ => consumer.pause([partition.clone()]).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_partitions_revoked(&mut self, _: &ConsumerHandle, _: &[TopicPartition]) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_listener_decides_where_reading_begins_and_what_is_paused() {
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("choosing-hook", 2);
+    cluster.fill("choosing-hook", 200);
+    let mut consumer = Consumer::new(config(cluster, "choosing-hook")).unwrap();
+    consumer.subscribe_with(["choosing-hook"], Choosing).await.unwrap();
+    let seen = read(&mut consumer, 60).await;
+    let places: Vec<(i32, i64)> = seen.iter().map(|(partition, offset, _)| (partition, offset)).collect();
+    assert_eq!(places, (40..100).map(|offset| (0, offset)).collect::<Vec<_>>());
+    assert!(consumer.poll(A_WHILE).await.unwrap().is_empty());
+
+    let other = TopicPartition::new("choosing-hook", 1);
+    assert_eq!(consumer.paused().collect::<Vec<_>>(), [&other]);
+    consumer.resume([other]).await.unwrap();
+    let seen = read(&mut consumer, 100).await;
+    assert!(seen.repeated == 0 && seen.iter().all(|(partition, ..)| partition == 1));
+    consumer.close(PATIENCE).await.unwrap();
 }
 
 /// Takes longer than the call in which it was begun.

@@ -70,6 +70,34 @@ async fn commits_in_the_background_arrive_with_those_that_are_waited_for_behind_
 }
 
 #[tokio::test]
+async fn metadata_and_leader_epochs_are_committed_with_their_offsets() {
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("metadata", 1);
+    cluster.fill("metadata", 100);
+    let partition = TopicPartition::new("metadata", 0);
+    let config = config(cluster, "metadata").enable_auto_commit(false);
+    let mut consumer = subscribed(config, "metadata").await;
+    read(&mut consumer, 100).await;
+    for is_waited_for in [true, false] {
+        let mut chosen = OffsetAndMetadata::new(50 + i64::from(is_waited_for));
+        (chosen.leader_epoch, chosen.metadata) = (Some(0), format!("waited for: {is_waited_for}"));
+        let offsets = [(partition.clone(), chosen.clone())].into();
+        if is_waited_for {
+            consumer.commit_sync_offsets(offsets).await.unwrap();
+        } else {
+            consumer.commit_async_offsets(offsets).await.unwrap();
+        }
+        let found = consumer.committed([partition.clone()]).await.unwrap().remove(&partition).flatten();
+        assert_eq!(found.as_ref(), Some(&chosen));
+        consumer.seek_to(&partition, &found.unwrap()).await.unwrap();
+        assert_eq!(consumer.position(&partition).await.unwrap(), chosen.offset);
+        let seen = read(&mut consumer, (100 - chosen.offset) as usize).await;
+        assert_eq!(seen.iter().next().map(|(_, offset, _)| offset), Some(chosen.offset));
+    }
+    consumer.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
 async fn without_a_commit_the_reset_policy_decides() {
     let cluster = &*Cluster::shared();
     cluster.create_topic("reset", 2);
