@@ -86,7 +86,7 @@ fn where_brokers_stand_is_among_their_settings() {
             json!({ "resources": [resource], "includeSynonyms": true }),
         );
     };
-    same_on_both(|side| drop(rack(side, "1")));
+    same_on_both(|side| rack(side, "1"));
     same_on_both_clusters(|side| {
         rack(side, "1");
         rack(side, "3");

@@ -1,7 +1,7 @@
 //! The command as a process, and records that no tool of Kafka's writes.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ pub struct Reader {
     pub child: Child,
     pub lines: Receiver<String>,
     pub seen: Vec<String>,
+    complaints: BufReader<ChildStderr>,
 }
 
 impl Reader {
@@ -32,7 +33,8 @@ impl Reader {
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Reader { child, lines, seen: Vec::new() }
+        let complaints = BufReader::new(child.stderr.take().unwrap());
+        Reader { child, lines, seen: Vec::new(), complaints }
     }
 
     /// Reads lines until `enough`, or the end.
@@ -61,9 +63,9 @@ impl Reader {
 
     /// The next line that it says on standard error.
     pub fn complaint(&mut self) -> String {
-        let stderr = self.child.stderr.as_mut().unwrap();
-        let bytes = stderr.bytes().map(Result::unwrap).take_while(|byte| *byte != b'\n').collect();
-        String::from_utf8(bytes).unwrap()
+        let mut line = String::new();
+        self.complaints.read_line(&mut line).unwrap();
+        line
     }
 
     /// Waits for the end; gives back its code, what was printed, and what was said on standard error.
@@ -71,7 +73,7 @@ impl Reader {
         self.read_until(|_| false);
         let seen = std::mem::take(&mut self.seen);
         let mut complaints = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
+        self.complaints.read_to_string(&mut complaints).unwrap();
         (self.child.wait().unwrap(), seen, complaints)
     }
 }

@@ -62,7 +62,7 @@ fn partitions_are_assigned_from_places_of_all_kinds() {
     let options =
         ["--max-messages", "3", "--from-beginning", "--format", "text", "-X", "metadata.max.age.ms=500"];
     let mut waiting = milena(&cluster.bootstrap(), "nowhere", "g2", &options);
-    assert_eq!(waiting.complaint(), "milena: there is no topic nowhere yet; waiting for it");
+    assert_eq!(waiting.complaint(), "milena: there is no topic nowhere yet; waiting for it\n");
     assert!(!cluster.has_topic("nowhere"), "asking for a topic must not make it");
     cluster.create_topic("nowhere", 1);
     cluster.fill("nowhere", 3);
