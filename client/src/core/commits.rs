@@ -4,7 +4,7 @@
 //! is tried again stays ahead of those that came after it, and of several that nobody waits for only the newest stays. One
 //! that is late does not outlive the generation in which a partition of it went: another member may have committed since.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use milena_protocol::messages::offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -182,6 +182,7 @@ impl Commits {
 
     /// These partitions go, in this generation. Where a reset has led in them is no longer for this member to say.
     pub(super) fn partitions_go(&mut self, gone: &[TopicPartition], generation: &Generation) {
+        let gone: BTreeSet<&TopicPartition> = gone.iter().collect();
         for commit in self.queue.iter_mut().chain(&mut self.in_flight) {
             let goes = |partition: &TopicPartition| gone.contains(partition);
             if commit.why == Why::Pin {

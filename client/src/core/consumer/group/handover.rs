@@ -75,7 +75,8 @@ impl Core {
             Then::Join | Then::Release => owned.into_iter().collect(),
             Then::TakeOver(change) => {
                 // They were read from while the group rebalanced. Nobody else has them before this member joins again.
-                offsets.retain(|partition, _| change.revoked.contains(partition));
+                let revoked: BTreeSet<&TopicPartition> = change.revoked.iter().collect();
+                offsets.retain(|partition, _| revoked.contains(partition));
                 group.commits.auto_restart(now);
                 change.revoked.clone()
             }
@@ -181,7 +182,9 @@ impl Core {
 
     fn give_up(&mut self, gone: Vec<TopicPartition>) {
         let mut kept = self.owned();
-        kept.retain(|partition| !gone.contains(partition));
+        for partition in &gone {
+            kept.remove(partition);
+        }
         self.change_assignment(kept, Vec::new(), gone);
     }
 
