@@ -91,6 +91,16 @@ pub enum Error {
     /// Another consumer that has not left the group has this `group.instance.id` (KIP-848). Close the other one, or wait
     /// until its session is over, and subscribe again.
     InstanceIdInUse,
+    /// The group's assignor gives a partition to one member while another still has it, although the group rebalances
+    /// cooperatively (KIP-429): both would read it. Mend the assignor; the group waits meanwhile.
+    UnsafeAssignment {
+        /// The assignor's name.
+        assignor: String,
+        /// The partition's topic.
+        topic: String,
+        /// Its number.
+        partition: i32,
+    },
     /// The broker, or this group, does not know the consumer protocol (KIP-848): set `group.protocol=classic`.
     NoConsumerProtocol,
     /// The call cannot be meant as it was made; says why.
@@ -230,6 +240,9 @@ impl fmt::Display for Error {
             Error::NoConsumerProtocol => f.write_str(
                 "the broker or the group does not know the consumer protocol; set group.protocol=classic",
             ),
+            Error::UnsafeAssignment { assignor, topic, partition } => {
+                write!(f, "the assignor {assignor} gives {topic}-{partition} away while a member still has it")
+            }
             Error::Misuse(why) => f.write_str(why),
             Error::Pattern(problem) => write!(f, "no regular expression: {problem}"),
             Error::GroupNotEmpty { group } => {

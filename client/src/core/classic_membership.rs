@@ -20,7 +20,7 @@
 //!
 //! This machine decides; the [consumer](super::consumer) sends what it says, and only starts to join within a poll.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -31,7 +31,9 @@ use milena_protocol::messages::{
 };
 use milena_protocol::{ErrorCode, Str};
 
-use super::assignors::{Assignor, ClusterTopics, Member, RebalanceProtocol};
+use super::assignors::{
+    Assignor, ClusterTopics, GroupAssignment, Member, RebalanceProtocol, TopicPartitions,
+};
 use super::member::{Change, Generation, MemberSettings, Next};
 use super::member_data;
 use super::subscription::Subscription;
@@ -40,6 +42,7 @@ use super::wire_millis::wire_millis;
 use crate::Error;
 
 const PROTOCOL_TYPE: &str = "consumer";
+const COOPERATIVE_STICKY: &str = "cooperative-sticky";
 /// The first LeaveGroup that can name several members (KIP-345).
 const LEAVE_BATCH: i16 = 3;
 /// The broker cuts reasons off here.
@@ -321,18 +324,36 @@ impl ClassicMembership {
     }
 
     /// The leader's SyncGroup: who reads what, given these topics. `watched` is what [`watch`](Self::watch) compares.
-    pub(super) fn lead(&mut self, cluster: &ClusterTopics, watched: ClusterTopics) -> SyncGroupRequest {
+    ///
+    /// # Errors
+    /// When the assignor breaks the rules of the cooperative protocol.
+    pub(super) fn lead(
+        &mut self,
+        cluster: &ClusterTopics,
+        watched: ClusterTopics,
+        now: Instant,
+    ) -> Result<SyncGroupRequest, Error> {
         let mut request = self.sync();
         let State::Leading { members, topics, skip } = std::mem::replace(&mut self.state, State::Syncing)
         else {
-            return request;
+            return Ok(request);
         };
         // KIP-814: a static leader that comes back leaves everything as it is, and says nothing.
         if !skip && let Some(assignor) = self.assignor(&self.agreed) {
-            request.assignments = member_data::assignments(assignor.assign(cluster, &members));
+            let decision = assignor.assign(cluster, &members);
+            // Kafka's own looks at generations too, and knows which claims are out of date.
+            if !self.is_eager()
+                && self.agreed != COOPERATIVE_STICKY
+                && let Some((topic, partition)) = given_too_soon(&members, &decision)
+            {
+                let (assignor, topic) = (self.agreed.to_string(), topic.to_owned());
+                self.retry(now);
+                return Err(Error::UnsafeAssignment { assignor, topic, partition });
+            }
+            request.assignments = member_data::assignments(decision);
         }
         self.led = Some(Led { topics, cluster: watched });
-        request
+        Ok(request)
     }
 
     /// A follower's SyncGroup: what am I to read?
@@ -557,6 +578,28 @@ impl ClassicMembership {
     fn assignor(&self, name: &str) -> Option<&dyn Assignor> {
         self.assignors.iter().find(|assignor| assignor.name() == name).map(|assignor| &**assignor)
     }
+}
+
+/// A partition that is given to one member while another, which is to give it up, still has it.
+fn given_too_soon<'a>(members: &'a [Member], decision: &'a GroupAssignment) -> Option<(&'a str, i32)> {
+    fn flat(topics: &TopicPartitions) -> impl Iterator<Item = (&str, i32)> {
+        topics.iter().flat_map(|(topic, partitions)| partitions.iter().map(|n| (topic.as_str(), *n)))
+    }
+    let given: BTreeMap<&str, BTreeSet<(&str, i32)>> =
+        decision.iter().map(|(member_id, topics)| (member_id.as_str(), flat(topics).collect())).collect();
+    let owned: BTreeMap<&str, BTreeSet<(&str, i32)>> = members
+        .iter()
+        .map(|member| (member.member_id.as_str(), flat(&member.owned_partitions).collect()))
+        .collect();
+    let none = BTreeSet::new();
+    let added: BTreeSet<(&str, i32)> = given
+        .iter()
+        .flat_map(|(member_id, given)| given.difference(owned.get(member_id).unwrap_or(&none)))
+        .copied()
+        .collect();
+    let mut revoked =
+        owned.iter().flat_map(|(member_id, owned)| owned.difference(given.get(member_id).unwrap_or(&none)));
+    revoked.find(|partition| added.contains(partition)).copied()
 }
 
 /// The request to leave, in the form that this version has.

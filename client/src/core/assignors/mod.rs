@@ -135,6 +135,11 @@ pub trait Assignor: fmt::Debug + Send {
     }
 
     /// Decides, on the leader, who reads what. `members` are in the order of the JoinGroup response.
+    ///
+    /// Under [`Cooperative`](RebalanceProtocol::Cooperative) a partition of which a member says that it
+    /// [owns](Member::owned_partitions) it is for nobody else yet: it is left out, the member gives it up and joins again,
+    /// and then it is free. Otherwise two members would read it, which is
+    /// [`Error::UnsafeAssignment`](crate::Error::UnsafeAssignment).
     fn assign(&self, cluster: &ClusterTopics, members: &[Member]) -> GroupAssignment;
 
     /// Tells this member's assignor what it was given in SyncGroup, and in which generation.

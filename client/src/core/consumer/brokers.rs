@@ -121,6 +121,11 @@ impl Core {
         self.covered = topics;
         self.metadata.retain_topics(&self.covered);
         self.close_bootstrap();
+        self.watch_topics();
+    }
+
+    /// For the leader of the group: joins again when the topics have changed.
+    pub(super) fn watch_topics(&mut self) {
         let (metadata, is_rack_aware) = (&self.metadata, self.is_rack_aware);
         if let Some(membership) = self.group.as_mut().and_then(|group| group.membership.classic()) {
             membership.watch(|topics| cluster_topics(metadata, topics, is_rack_aware));

@@ -30,7 +30,7 @@ impl Core {
             self.take_over(now);
             self.join_if_needed(now);
         }
-        self.assign_as_leader();
+        self.assign_as_leader(now);
         self.send_sync(now);
     }
 
@@ -57,7 +57,10 @@ impl Core {
         let Some(membership) = self.group.as_mut().and_then(|group| group.membership.classic()) else {
             return;
         };
-        match membership.take_assignment(&mut self.subscription, &owned) {
+        let taken = membership.take_assignment(&mut self.subscription, &owned);
+        // What has changed since the leader shared out the partitions could not be seen to while the group synced.
+        self.watch_topics();
+        match taken {
             Ok(None) => {}
             Ok(Some(change)) => self.hand_over(Then::TakeOver(change), now),
             Err(error) => self.fail(error),
@@ -115,11 +118,14 @@ impl Core {
     }
 
     /// The leader shares out the partitions, as soon as it knows all topics of the group.
-    fn assign_as_leader(&mut self) {
+    fn assign_as_leader(&mut self, now: Instant) {
         let Some((cluster, watched)) = self.topics_to_lead() else { return };
         let Some(group) = &mut self.group else { return };
         let Some(membership) = group.membership.classic() else { return };
-        group.sync = Some(membership.lead(&cluster, watched));
+        match membership.lead(&cluster, watched, now) {
+            Ok(sync) => group.sync = Some(sync),
+            Err(error) => self.fail(error),
+        }
     }
 
     fn send_sync(&mut self, now: Instant) {

@@ -393,6 +393,19 @@ fn the_leader_watches_the_topics_of_its_group() {
 }
 
 #[test]
+fn the_leader_misses_nothing_that_changes_while_the_group_syncs() {
+    let mut sim = Sim::new(config().metadata_max_age(SECOND));
+    sim.subscribe(&["t"]);
+    sim.no_answer(Api::SyncGroup);
+    sim.poll(T).unwrap();
+    sim.topics.insert("t".into(), 3);
+    sim.pass(2 * SECOND);
+    sim.answer_now(Api::SyncGroup, assigned(&[0, 1]));
+    sim.poll(SECOND / 2).unwrap();
+    assert_eq!(sim.rebalances.last(), Some(&(Assigned, vec![t(0), t(1), t(2)])));
+}
+
+#[test]
 fn a_group_that_may_not_be_joined_is_an_error_of_poll() {
     let mut sim = Sim::new(config());
     sim.otherwise(Api::FindCoordinator, coordinator(ErrorCode::GROUP_AUTHORIZATION_FAILED));
