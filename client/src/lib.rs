@@ -30,6 +30,7 @@
 //! - Under the cooperative protocol what was read during a rebalance is committed before it moves.
 //! - The commit before a rebalance does not wait for topics that were deleted.
 //! - A static member whose `group.instance.id` was taken by another does not take it back at its next poll.
+//! - `enforce_rebalance` under the consumer protocol is an error; Java's consumer warns.
 //! - `unsubscribe` commits, where `enable.auto.commit` is on.
 //! - A property that is not known is an error, with the nearest name that is; Java's consumer warns.
 //! - A poll fails with [`Error::Unreachable`] when no broker could be reached for `default.api.timeout.ms`; Java's returns
@@ -70,14 +71,15 @@ pub use config::{
     ProducerConfig, Property, Strategy, Support,
 };
 pub use consumer::{
-    Consumer, ConsumerHandle, Notice, PendingCommit, PendingRebalance, RebalanceForwarder, RebalanceListener,
-    Rebalances, RecordStream, Wakeup,
+    CloseOptions, Consumer, ConsumerHandle, Notice, PendingCommit, PendingRebalance, RebalanceForwarder,
+    RebalanceListener, Rebalances, RecordStream, Wakeup,
 };
 pub use core::assignors;
 pub use core::fetch_report::{FetchError, FetchNotice};
 pub use core::fetch_settings::IsolationLevel;
 pub use core::io::{OffsetAndMetadata, Offsets, RebalanceKind};
 pub use core::lookups::OffsetAndTimestamp;
+pub use core::member::{ConsumerGroupMetadata, GroupMembershipOperation};
 pub use core::partition_info::{Node, PartitionInfo};
 pub use core::producer::io::{ProducerRecord, RecordMetadata};
 pub use core::producer::settings::Acks;

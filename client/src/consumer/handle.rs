@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::core::fetch_report::Place;
 use crate::core::fetching::ResetTo;
 use crate::core::io::{Answer, Command, OffsetAndMetadata, Offsets};
+use crate::core::member::ConsumerGroupMetadata;
 use crate::core::topic_partition::TopicPartition;
 use crate::driver::Calls;
 use crate::error::Error;
@@ -119,6 +120,20 @@ impl ConsumerHandle {
             Answer::Assignment(partitions) => Ok(partitions),
             answer => unreachable!("the assignment was asked for, and {answer:?} came"),
         }
+    }
+
+    /// As whom the group knows the consumer: see [`Consumer::group_metadata`](super::Consumer::group_metadata).
+    pub async fn group_metadata(&self) -> Result<ConsumerGroupMetadata, Error> {
+        match self.calls.call(Command::GroupMetadata).await? {
+            Answer::GroupMetadata(metadata) => Ok(metadata),
+            answer => unreachable!("the group's metadata was asked for, and {answer:?} came"),
+        }
+    }
+
+    /// Has the group share out its partitions again: see
+    /// [`Consumer::enforce_rebalance`](super::Consumer::enforce_rebalance).
+    pub async fn enforce_rebalance(&self, reason: &str) -> Result<(), Error> {
+        self.calls.call(Command::EnforceRebalance(reason.to_owned())).await.map(drop)
     }
 
     /// Until when the listener that was given this handle has to be done; after that the consumer may be out of its group.

@@ -7,6 +7,7 @@ mod for_streams;
 mod handle;
 mod listener;
 mod lookups;
+mod membership;
 mod notice;
 mod positions;
 mod rebalances;
@@ -37,6 +38,7 @@ pub(crate) use for_streams::Polling;
 pub use handle::ConsumerHandle;
 pub use listener::RebalanceListener;
 pub(crate) use listener::{AnyListener, Running};
+pub use membership::CloseOptions;
 pub use notice::Notice;
 pub use rebalances::{PendingRebalance, RebalanceForwarder, Rebalances};
 pub use record_stream::RecordStream;
@@ -227,8 +229,8 @@ impl Consumer {
         self.wakeup.clone()
     }
 
-    /// Commits, where `enable.auto.commit` is on, tells the [`RebalanceListener`], and leaves the group; after `timeout` at
-    /// the latest.
+    /// Commits, where `enable.auto.commit` is on, tells the [`RebalanceListener`], and leaves the group, unless it is a static
+    /// member; after `timeout` at the latest. [`close_with`](Self::close_with) has a choice about the group.
     ///
     /// # Errors
     /// When the last commit failed or was not through in time. The consumer is closed all the same.

@@ -34,7 +34,7 @@ use milena_protocol::{ErrorCode, Str};
 use super::assignors::{
     Assignor, ClusterTopics, GroupAssignment, Member, RebalanceProtocol, TopicPartitions,
 };
-use super::member::{Change, Generation, MemberSettings, Next};
+use super::member::{Change, Generation, GroupMembershipOperation, MemberSettings, Next};
 use super::member_data;
 use super::subscription::Subscription;
 use super::topic_partition::TopicPartition;
@@ -162,9 +162,16 @@ impl ClassicMembership {
         !matches!(self.state, State::Outside | State::Rejoining | State::Joining | State::Fenced)
     }
 
-    /// Whether the coordinator has to be told. A static member keeps its place, and comes back or not.
-    pub(super) fn has_to_leave(&self) -> bool {
-        !self.is_static() && (self.awaits_join || !self.generation.member_id.is_empty())
+    /// Whether the coordinator has to be told. A static member keeps its place as a rule, and comes back or not.
+    pub(super) fn has_to_leave(&self, operation: GroupMembershipOperation) -> bool {
+        let leaves = match operation {
+            GroupMembershipOperation::Default => !self.is_static(),
+            GroupMembershipOperation::LeaveGroup => true,
+            GroupMembershipOperation::RemainInGroup => false,
+        };
+        // The coordinator may know a static member before that knows its id.
+        let has_asked = self.awaits_join || self.is_static() && matches!(self.state, State::Rejoining);
+        leaves && (has_asked || !self.generation.member_id.is_empty())
     }
 
     /// Whether a JoinGroup is under way for this membership.
@@ -518,16 +525,23 @@ impl ClassicMembership {
 
     /// The request to leave, in its newest form; `None` when there is nothing to leave, or when the group is to keep the
     /// place. The consumer is outside from now on.
-    pub(super) fn leave(&mut self, reason: &str) -> Option<LeaveGroupRequest> {
+    pub(super) fn leave(
+        &mut self,
+        operation: GroupMembershipOperation,
+        reason: &str,
+    ) -> Option<LeaveGroupRequest> {
+        let has_to_leave = self.has_to_leave(operation) && !self.awaits_id();
         let member_id = self.generation.member_id.clone();
         self.reset(true, "left the group");
-        if member_id.is_empty() || self.is_static() {
+        if !has_to_leave {
             return None;
         }
         let mut request = LeaveGroupRequest::default();
         request.group_id = self.settings.group_id.clone();
         let mut member = MemberIdentity::default();
         (member.member_id, member.reason) = (member_id, Some(truncated(reason).into()));
+        // While it joins a static member has no other name; with both, one that was replaced meanwhile removes nobody.
+        member.group_instance_id = self.settings.group_instance_id.clone();
         request.members = vec![member];
         Some(request)
     }

@@ -31,7 +31,7 @@ use milena_protocol::messages::consumer_group_heartbeat::{Assignment, TopicParti
 use milena_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use milena_protocol::{ErrorCode, Str, Uuid};
 
-use super::member::{Change, Generation, MemberSettings, Next};
+use super::member::{Change, Generation, GroupMembershipOperation, MemberSettings, Next};
 use super::rng::Rng;
 use super::topic_partition::TopicPartition;
 use super::wire_millis::wire_millis;
@@ -136,9 +136,14 @@ impl ConsumerMembership {
         matches!(self.state, State::Joining | State::Member)
     }
 
-    /// Whether the coordinator has to be told. For a static member too, unlike under the classic protocol.
-    pub(super) fn has_to_leave(&self) -> bool {
-        self.has_asked
+    /// Whether the coordinator has to be told. For a static member that is to remain too, unlike under the classic
+    /// protocol: others could not take its place before.
+    pub(super) fn has_to_leave(&self, operation: GroupMembershipOperation) -> bool {
+        self.has_asked && (self.is_static() || operation != GroupMembershipOperation::RemainInGroup)
+    }
+
+    fn is_static(&self) -> bool {
+        self.settings.group_instance_id.is_some()
     }
 
     /// Whether what it has is no longer its own.
@@ -390,18 +395,26 @@ impl ConsumerMembership {
     }
 
     /// The request to leave; `None` when there is nothing to leave. The member is outside from now on.
-    pub(super) fn leave(&mut self) -> Option<ConsumerGroupHeartbeatRequest> {
-        self.leave_for(State::Outside)
+    pub(super) fn leave(
+        &mut self,
+        operation: GroupMembershipOperation,
+    ) -> Option<ConsumerGroupHeartbeatRequest> {
+        self.leave_for(State::Outside, operation)
     }
 
     /// The same, because the application does not poll. What it has counts as lost.
     pub(super) fn leave_unpolled(&mut self) -> Option<ConsumerGroupHeartbeatRequest> {
-        self.leave_for(State::Expelled)
+        self.leave_for(State::Expelled, GroupMembershipOperation::Default)
     }
 
-    fn leave_for(&mut self, state: State) -> Option<ConsumerGroupHeartbeatRequest> {
-        let epoch = if self.settings.group_instance_id.is_some() { LEAVE_STATIC } else { LEAVE };
-        let request = self.has_to_leave().then(|| self.message(epoch));
+    fn leave_for(
+        &mut self,
+        state: State,
+        operation: GroupMembershipOperation,
+    ) -> Option<ConsumerGroupHeartbeatRequest> {
+        let is_for_good = !self.is_static() || operation == GroupMembershipOperation::LeaveGroup;
+        let epoch = if is_for_good { LEAVE } else { LEAVE_STATIC };
+        let request = self.has_to_leave(operation).then(|| self.message(epoch));
         self.end(state);
         request
     }

@@ -11,6 +11,7 @@ use super::connection::ConnectionId;
 use super::fetch_report::{FetchNotice, Place};
 use super::fetching::ResetTo;
 use super::lookups::{Found, Question};
+use super::member::{ConsumerGroupMetadata, GroupMembershipOperation};
 use super::metadata::Address;
 use super::report::Report;
 use super::subscription::Interest;
@@ -205,6 +206,12 @@ pub enum Command {
     CurrentLag(TopicPartition),
     /// How many records are left, of each assigned partition.
     Lags,
+    /// Join the group again at the next poll, for this reason; empty for none in particular.
+    EnforceRebalance(String),
+    /// As whom the group knows the consumer.
+    GroupMetadata,
+    /// What [`Close`](Command::Close) is to do about the group.
+    OnClose(GroupMembershipOperation),
     /// Commit if that is automatic, leave the group, and finish.
     Close {
         /// When to finish at the latest.
@@ -229,6 +236,8 @@ pub enum Answer {
     Assignment(BTreeSet<TopicPartition>),
     /// What is left of a partition; `None` where that is not known yet.
     Lag(Option<i64>),
+    /// As whom the group knows the consumer.
+    GroupMetadata(ConsumerGroupMetadata),
     /// What is left of each partition; `None` where that is not known yet.
     Lags(BTreeMap<TopicPartition, Option<i64>>),
 }

@@ -37,6 +37,34 @@ impl Default for Generation {
     }
 }
 
+/// What a producer has to know of a consumer's group to commit its offsets in a transaction (Kafka's
+/// `ConsumerGroupMetadata`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerGroupMetadata {
+    /// `group.id`.
+    pub group_id: String,
+    /// The generation of the group, or under the consumer protocol the member's epoch; -1 outside of the group.
+    pub generation_id: i32,
+    /// The member's id; empty outside of the group.
+    pub member_id: String,
+    /// `group.instance.id`, for a static member.
+    pub group_instance_id: Option<String>,
+}
+
+/// What becomes of a consumer's place in its group when it is closed (KIP-1092).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupMembershipOperation {
+    /// Who has a `group.instance.id` remains, who has none leaves.
+    #[default]
+    Default,
+    /// The partitions go to others at once.
+    LeaveGroup,
+    /// The group keeps the place until the end of the session (`session.timeout.ms`): for who is back by then with the same
+    /// `group.instance.id`, or for fewer rebalances while many go.
+    RemainInGroup,
+}
+
 /// What comes after an answer.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {

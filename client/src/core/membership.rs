@@ -10,7 +10,7 @@ use milena_protocol::{ErrorCode, Str};
 
 use super::classic_membership::ClassicMembership;
 use super::consumer_membership::ConsumerMembership;
-use super::member::{Generation, MemberSettings};
+use super::member::{Generation, GroupMembershipOperation, MemberSettings};
 
 /// Under one protocol or the other.
 #[derive(Debug)]
@@ -104,11 +104,11 @@ impl Membership {
         }
     }
 
-    /// Whether leaving is more than to stop.
-    pub(super) fn has_to_leave(&self) -> bool {
+    /// Whether leaving in this way is more than to stop.
+    pub(super) fn has_to_leave(&self, operation: GroupMembershipOperation) -> bool {
         match self {
-            Membership::Classic(classic) => classic.has_to_leave(),
-            Membership::Consumer(consumer) => consumer.has_to_leave(),
+            Membership::Classic(classic) => classic.has_to_leave(operation),
+            Membership::Consumer(consumer) => consumer.has_to_leave(operation),
         }
     }
 
@@ -143,7 +143,7 @@ impl Membership {
         }
     }
 
-    /// The group is changing hands.
+    /// The group is changing hands, or is to.
     pub(super) fn rebalance_in_progress(&mut self, reason: &str) {
         if let Membership::Classic(classic) = self {
             classic.request_rejoin(reason);

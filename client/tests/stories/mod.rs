@@ -12,6 +12,7 @@ mod group_changes;
 mod groups;
 mod listeners;
 mod lookups;
+mod membership;
 mod offsets;
 pub mod producing;
 mod reading;

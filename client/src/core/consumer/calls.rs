@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::offsets::at;
-use super::{Closing, Core, Polling, PositionAsked};
+use super::{Closing, Core, Group, Polling, PositionAsked};
 use crate::Error;
 use crate::core::commits::{Commit, Why};
 use crate::core::fetching::{Place, ResetTo};
@@ -94,8 +94,30 @@ impl Core {
                 let lags = Answer::Lags(lags.collect());
                 self.answer(call, Ok(lags));
             }
+            Command::EnforceRebalance(reason) => {
+                let answer = self.enforce_rebalance(&reason);
+                self.answer(call, answer.map(|()| Answer::Done));
+            }
+            Command::GroupMetadata => {
+                let metadata = self.group.as_ref().map(Group::metadata).ok_or(Error::NoGroup);
+                self.answer(call, metadata.map(Answer::GroupMetadata));
+            }
+            Command::OnClose(operation) => {
+                self.on_close = operation;
+                self.answer(call, Ok(Answer::Done));
+            }
             Command::Close { deadline } => self.close(call, deadline, now),
         }
+    }
+
+    fn enforce_rebalance(&mut self, reason: &str) -> Result<(), Error> {
+        let Some(group) = &mut self.group else { return Err(Error::NoGroup) };
+        if group.membership.consumer().is_some() {
+            return Err(Error::Misuse("under group.protocol=consumer the coordinator rebalances by itself"));
+        }
+        let reason = if reason.is_empty() { "rebalance enforced by user" } else { reason };
+        group.membership.rebalance_in_progress(reason);
+        Ok(())
     }
 
     /// What can be committed: how far the application has its records.

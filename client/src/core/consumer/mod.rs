@@ -34,7 +34,7 @@ use super::backoff::Backoff;
 use super::fetching::{FetchToken, Fetching};
 use super::io::{Action, Answer, CallId, Event, RebalanceId};
 use super::lookups::{LookupToken, Lookups};
-use super::member::Generation;
+use super::member::{Generation, GroupMembershipOperation};
 use super::metadata::{Address, Metadata};
 use super::network::{Network, Peer};
 use super::report::Report;
@@ -84,6 +84,7 @@ pub struct Core {
     /// Since when no broker could be reached; `None` once one could.
     unreached_since: Option<Instant>,
     closing: Option<Closing>,
+    on_close: GroupMembershipOperation,
     reported: Reported,
     outbox: VecDeque<Action>,
 }
@@ -188,6 +189,7 @@ impl Core {
             errors: VecDeque::new(),
             unreached_since: None,
             closing: None,
+            on_close: GroupMembershipOperation::Default,
             reported: Reported::default(),
             outbox: VecDeque::new(),
             rng,

@@ -10,7 +10,7 @@ use super::leaving::UNSUBSCRIBED;
 use crate::Error;
 use crate::core::classic_membership::ClassicMembership;
 use crate::core::consumer::{Core, Tag};
-use crate::core::member::Generation;
+use crate::core::member::{Generation, GroupMembershipOperation};
 use crate::core::membership::Membership;
 use crate::core::network::Peer;
 
@@ -111,7 +111,7 @@ impl Core {
         }
         // T9: an id that comes after the application has unsubscribed is given back.
         let is_late = self.closing.is_none() && !self.subscription.uses_group();
-        if is_late && membership.has_to_leave() {
+        if is_late && membership.has_to_leave(GroupMembershipOperation::Default) {
             self.leave(UNSUBSCRIBED, now);
         }
         self.follow(next, now);
@@ -193,11 +193,16 @@ impl Core {
     }
 
     /// Leaves, best effort.
-    pub(super) fn send_leave_group(&mut self, reason: &str, now: Instant) {
+    pub(super) fn send_leave_group(
+        &mut self,
+        operation: GroupMembershipOperation,
+        reason: &str,
+        now: Instant,
+    ) {
         self.leave_the_line();
         let Some(group) = &mut self.group else { return };
         let Some(membership) = group.membership.classic() else { return };
-        let request = membership.leave(reason);
+        let request = membership.leave(operation, reason);
         group.sync = None;
         if let Some(request) = request {
             self.say_farewell(Api::LeaveGroup, RequestBody::LeaveGroup(request), now);

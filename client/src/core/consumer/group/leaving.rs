@@ -103,11 +103,12 @@ impl Core {
 
     /// Leaves the group, best effort. The partitions stay until the application polls or closes.
     pub(super) fn leave(&mut self, reason: &str, now: Instant) {
+        let operation = if self.closing.is_some() { self.on_close } else { Default::default() };
         let Some(group) = &mut self.group else { return };
         match &mut group.membership {
-            Membership::Classic(_) => self.send_leave_group(reason, now),
+            Membership::Classic(_) => self.send_leave_group(operation, reason, now),
             Membership::Consumer(membership) => {
-                let request = membership.leave();
+                let request = membership.leave(operation);
                 self.send_farewell(request, now);
             }
         }
@@ -118,7 +119,9 @@ impl Core {
         self.report(Report::NotPolled);
         let Some(group) = &mut self.group else { return };
         match &mut group.membership {
-            Membership::Classic(_) => self.send_leave_group("consumer poll timeout has expired.", now),
+            Membership::Classic(_) => {
+                self.send_leave_group(Default::default(), "consumer poll timeout has expired.", now);
+            }
             Membership::Consumer(membership) => {
                 let request = membership.leave_unpolled();
                 self.send_farewell(request, now);
@@ -152,7 +155,7 @@ impl Core {
             return self.send_outgoing(outgoing, now);
         }
         let Some(group) = &mut self.group else { return self.left(now) };
-        let has_to_leave = group.membership.has_to_leave();
+        let has_to_leave = group.membership.has_to_leave(self.on_close);
         if !has_to_leave && !group.farewells.are_to_come() {
             return self.left(now);
         }

@@ -15,7 +15,7 @@ pub(super) use leaving::Unsubscribing;
 use std::time::{Duration, Instant};
 
 use milena_protocol::messages::SyncGroupRequest;
-use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody};
+use milena_protocol::{Api, ErrorCode, RequestBody, ResponseBody, Str};
 
 use super::{Core, PositionAsked, Tag};
 use crate::core::backoff::Backoff;
@@ -26,7 +26,7 @@ use crate::core::connection::Lost;
 use crate::core::consumer_membership::ConsumerMembership;
 use crate::core::coordinator::Coordinator;
 use crate::core::heartbeat::{Heartbeat, HeartbeatSettings};
-use crate::core::member::{Generation, MemberSettings, Next};
+use crate::core::member::{ConsumerGroupMetadata, Generation, MemberSettings, Next};
 use crate::core::membership::Membership;
 use crate::core::network::Peer;
 use crate::core::rng::Rng;
@@ -98,6 +98,17 @@ impl Group {
         let too_old = |&(named, first): &(Api, i16)| named == api && version < first;
         let unusable = self.membership.is_static() && STATIC_MEMBERS.iter().any(too_old);
         (!unusable).then_some(version)
+    }
+
+    /// As whom the coordinator knows this consumer.
+    pub(super) fn metadata(&self) -> ConsumerGroupMetadata {
+        let Generation { id, member_id } = self.membership.joined().cloned().unwrap_or_default();
+        ConsumerGroupMetadata {
+            group_id: self.coordinator.group_id().to_string(),
+            generation_id: id,
+            member_id: member_id.to_string(),
+            group_instance_id: self.membership.instance_id().map(Str::to_string),
+        }
     }
 
     /// Whether the coordinator is about to give this member its id.

@@ -9,9 +9,17 @@ use super::sim::{Sim, config, coordinator, heartbeat, t};
 use crate::core::io::RebalanceKind::Assigned;
 use crate::core::io::{Answer, Command};
 use crate::core::test_support::T;
-use crate::{Config, Strategy};
+use crate::{Config, ConsumerGroupMetadata, Error, GroupMembershipOperation, GroupProtocol, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Closes a consumer in one of the three ways.
+fn close_with(sim: &mut Sim, operation: GroupMembershipOperation) {
+    sim.call(Command::OnClose(operation));
+    sim.sent.clear();
+    sim.close(10 * SECOND);
+    assert!(sim.is_finished);
+}
 
 /// The member ids that were joined with, and those that were given back.
 fn ids(sim: &Sim) -> [Vec<&str>; 2] {
@@ -170,4 +178,100 @@ fn a_coordinator_that_is_away_for_a_whole_session_need_not_be_told_any_more() {
     sim.is_down = false;
     sim.pass(10 * SECOND);
     assert_eq!(sim.group_story(), []);
+}
+
+#[test]
+fn whether_a_consumer_leaves_when_it_is_closed_depends_on_who_it_is_and_on_what_it_was_told() {
+    use GroupMembershipOperation::{Default, LeaveGroup, RemainInGroup};
+    let classic = |instance: &str, operation| {
+        let mut sim = Sim::joined(config().group_instance_id(instance));
+        close_with(&mut sim, operation);
+        !sim.times(Api::LeaveGroup).is_empty()
+    };
+    assert_eq!([Default, LeaveGroup, RemainInGroup].map(|how| classic("", how)), [true, true, false]);
+    assert_eq!([Default, LeaveGroup, RemainInGroup].map(|how| classic("i", how)), [false, true, false]);
+
+    let consumer = |instance: &str, operation| {
+        let config = config().group_instance_id(instance).group_protocol(GroupProtocol::Consumer);
+        let mut sim = Sim::joined(config);
+        close_with(&mut sim, operation);
+        sim.sent.iter().find_map(|sent| match &sent.body {
+            RequestBody::ConsumerGroupHeartbeat(heartbeat) => Some(heartbeat.member_epoch),
+            _ => None,
+        })
+    };
+    let dynamic = [Default, LeaveGroup, RemainInGroup].map(|how| consumer("", how));
+    assert_eq!(dynamic, [Some(-1), Some(-1), None]);
+    let is_static = [Default, LeaveGroup, RemainInGroup].map(|how| consumer("i", how));
+    assert_eq!(is_static, [Some(-2), Some(-1), Some(-2)]);
+}
+
+#[test]
+fn a_static_member_that_leaves_while_it_joins_leaves_by_its_instance_id() {
+    let mut sim = Sim::new(config().group_instance_id("i"));
+    sim.subscribe(&["t"]);
+    sim.no_answer(Api::JoinGroup);
+    sim.poll(T).unwrap();
+    close_with(&mut sim, GroupMembershipOperation::LeaveGroup);
+    let left = sim.sent.iter().find_map(|sent| match &sent.body {
+        RequestBody::LeaveGroup(leave) => Some(leave.members[0].group_instance_id.clone()),
+        _ => None,
+    });
+    assert_eq!(left, Some(Some("i".into())));
+}
+
+#[test]
+fn t12_a_member_that_was_fenced_does_not_remove_the_other_whatever_it_is_told() {
+    let mut sim = Sim::joined(config().group_instance_id("i"));
+    sim.otherwise(Api::Heartbeat, heartbeat(ErrorCode::FENCED_INSTANCE_ID));
+    sim.pass(4 * SECOND);
+    close_with(&mut sim, GroupMembershipOperation::LeaveGroup);
+    assert_eq!(sim.group_story(), []);
+}
+
+#[test]
+fn a_rebalance_is_enforced_at_the_next_poll_and_the_reason_told() {
+    let mut sim = Sim::joined(config());
+    sim.call(Command::EnforceRebalance("more disks".into()));
+    sim.pass(SECOND);
+    assert_eq!(sim.group_story(), []);
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.group_story(), [Api::OffsetCommit, Api::JoinGroup, Api::SyncGroup]);
+    let reason = sim.sent.iter().find_map(|sent| match &sent.body {
+        RequestBody::JoinGroup(join) => join.reason.clone(),
+        _ => None,
+    });
+    assert_eq!(reason.as_deref(), Some("more disks"));
+
+    let mut sim = Sim::joined(config().group_protocol(GroupProtocol::Consumer));
+    let call = sim.call(Command::EnforceRebalance(String::new()));
+    assert!(matches!(sim.answers[&call], Err(Error::Misuse(_))));
+}
+
+#[test]
+fn the_group_knows_a_consumer_by_its_generation_and_its_id() {
+    let metadata = |sim: &mut Sim| {
+        let call = sim.call(Command::GroupMetadata);
+        match sim.answers.remove(&call) {
+            Some(Ok(Answer::GroupMetadata(metadata))) => metadata,
+            answer => panic!("{answer:?}"),
+        }
+    };
+    let told = |generation_id, member_id: &str| ConsumerGroupMetadata {
+        group_id: "g".into(),
+        generation_id,
+        member_id: member_id.into(),
+        group_instance_id: Some("i".into()),
+    };
+    let mut sim = Sim::new(config().group_instance_id("i"));
+    assert_eq!(metadata(&mut sim), told(-1, ""));
+    sim.subscribe(&["t"]);
+    sim.poll(T).unwrap();
+    assert_eq!(metadata(&mut sim), told(1, "m"));
+    unsubscribe(&mut sim);
+    assert_eq!(metadata(&mut sim), told(-1, ""));
+
+    let mut sim = Sim::new(config().group_id(""));
+    let call = sim.call(Command::GroupMetadata);
+    assert_eq!(sim.answers[&call], Err(Error::NoGroup));
 }
