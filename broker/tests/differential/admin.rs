@@ -87,6 +87,27 @@ fn every_version_describes_groups() {
 }
 
 #[test]
+fn a_group_that_is_named_twice_is_answered_twice_but_deleted_once() {
+    same_on_both(|side| {
+        let (topic, group, mut connection) = (side.topic("a", 1), side.name("g"), side.connect());
+        connection.ask(Api::OffsetCommit, 9, commit(&group, -1, "", &topic, &[(0, 5, "")]));
+        let asked = json!({ "groupId": side.name("consumer"), "memberId": "m", "memberEpoch": 0,
+            "rebalanceTimeoutMs": 5000, "subscribedTopicNames": [topic], "topicPartitions": [] });
+        connection.ask_quietly(Api::ConsumerGroupHeartbeat, 1, asked);
+        for version in [5, 6] {
+            let ids = json!({ "groups": [group, side.name("unknown"), group, side.name("unknown")] });
+            connection.ask(Api::DescribeGroups, version, ids);
+        }
+        let ids = json!({ "groupIds": [group, side.name("unknown"), side.name("unknown"), group] });
+        connection.ask(Api::ConsumerGroupDescribe, 1, ids);
+        let wanted = json!({ "groupId": group, "topics": null });
+        connection.ask(Api::OffsetFetch, 8, json!({ "groups": [wanted, wanted] }));
+        let ids = json!({ "groupsNames": [group, side.name("unknown"), group, side.name("unknown")] });
+        connection.ask(Api::DeleteGroups, 2, ids);
+    });
+}
+
+#[test]
 fn groups_are_deleted_when_they_are_empty() {
     same_on_both(|side| {
         let (topic, group, mut connection) = (side.topic("a", 1), side.name("g"), side.connect());

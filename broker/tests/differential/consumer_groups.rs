@@ -332,6 +332,23 @@ fn topics_are_subscribed_to_by_pattern() {
 }
 
 #[test]
+fn partitions_that_are_added_go_to_members_that_are_there() {
+    same_on_both(|side| {
+        let (topic, group) = (side.topic("a", 2), side.name("g"));
+        let mut members = vec![
+            Member::join(side, &group, "a", &[&topic], json!({})),
+            Member::join(side, &group, "b", &[&topic], json!({})),
+        ];
+        settle(side, &mut members, &[1, 1]);
+        let more = json!([{ "name": topic, "count": 6, "assignments": null }]);
+        let asked = json!({ "topics": more, "timeoutMs": 60_000, "validateOnly": false });
+        side.connect().ask(Api::CreatePartitions, 3, asked);
+        settle(side, &mut members, &[3, 3]);
+        describe(side, &group);
+    });
+}
+
+#[test]
 fn patterns_may_be_quoted() {
     same_on_both(|side| {
         let (group, mut connection) = (side.name("g"), side.connect());

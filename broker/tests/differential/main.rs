@@ -14,6 +14,7 @@ mod records;
 mod side;
 
 mod admin;
+mod altering;
 mod cluster;
 mod commits;
 mod compaction;

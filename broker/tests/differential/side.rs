@@ -18,6 +18,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("group.max.session.timeout.ms", "300000"),
     ("group.max.size", "5"),
     ("log.cleaner.backoff.ms", "100"),
+    ("log.retention.check.interval.ms", "200"),
     ("log.segment.bytes", "16777216"),
     ("num.partitions", "2"),
     ("offset.metadata.max.bytes", "100"),
@@ -36,6 +37,9 @@ const LAUNCHER: &[(&str, &str)] = &[
     ("transaction.state.log.num.partitions", "2"),
     ("transaction.state.log.replication.factor", "1"),
 ];
+
+/// What only a real Kafka waits for: half a minute, before it looks at retention for the first time.
+const PATIENCE: (&str, &str) = ("log.initial.task.delay.ms", "0");
 
 /// What is only so where there are three brokers.
 const CLUSTER: &[(&str, &str)] = &[("auto.create.topics.enable", "false"), ("delete.topic.enable", "false")];
@@ -70,7 +74,10 @@ pub fn kafka_cluster() -> &'static Cluster {
 }
 
 fn start_kafka(options: Options, brokers: usize) -> Cluster {
-    let options = SETTINGS.iter().fold(options, |options, (name, value)| options.property(name, value));
+    let options = SETTINGS
+        .iter()
+        .chain([&PATIENCE])
+        .fold(options, |options, (name, value)| options.property(name, value));
     let kafka = options.start().unwrap();
     let addresses: Vec<String> = (0..brokers).map(|n| kafka.address(n)).collect();
     let cluster = Cluster { addresses, control: None, _kafka: Some(kafka), _embedded: None };

@@ -170,6 +170,24 @@ fn bytes_that_are_no_request_end_the_connection() {
 }
 
 #[test]
+fn a_string_is_no_longer_than_32767_bytes() {
+    same_on_both(|side| {
+        for length in [32_767, 32_768, 40_000_u32] {
+            let varint = [0, 7, 14].map(|shift| ((length + 1) >> shift) as u8);
+            // JoinGroup v6, correlation id 7, no client id; what follows the group's id comes to an end too soon where there
+            // is no such string.
+            let header =
+                [0, 11, 0, 6, 0, 0, 0, 7, 0xff, 0xff, 0, varint[0] | 0x80, varint[1] | 0x80, varint[2]];
+            // A session of a millisecond, which is too short, and one protocol.
+            let rest = b"\0\0\0\x01\0\0\x27\x10\x01\0\x09consumer\x02\x06range\x01\0\0";
+            let body = [&header[..], &vec![b'g'; length as usize], rest].concat();
+            let size = (body.len() as u32).to_be_bytes();
+            sent(side, &format!("a group id of {length} bytes"), &[&size[..], &body].concat());
+        }
+    });
+}
+
+#[test]
 fn requests_sent_ahead_are_answered_in_their_order() {
     same_on_both(|side| {
         let mut connection = side.connect();

@@ -40,7 +40,8 @@ pub(super) fn handle(
             _ => Err((ErrorCode::INVALID_REQUEST, "each resource may be named once".to_owned())),
         };
         if let Err((code, message)) = outcome {
-            (result.error_code, result.error_message) = (code, Some(message.into()));
+            let message = Some(message).filter(|message| !message.is_empty());
+            (result.error_code, result.error_message) = (code, message.map(Str::from));
         }
         response.responses.push(result);
     }
@@ -55,7 +56,8 @@ fn alter(cluster: &mut Cluster, resource: &AlterConfigsResource, only_check: boo
     }
     for config in &resource.configs {
         if !(SET..=SUBTRACT).contains(&config.config_operation) {
-            return bad(format!("there is no operation {}", config.config_operation));
+            // Kafka's controller trips over it.
+            return Err((ErrorCode::UNKNOWN_SERVER_ERROR, String::new()));
         }
         if config.config_operation != DELETE && config.value.is_none() {
             return bad(format!("{} has no value", config.name));
@@ -65,6 +67,9 @@ fn alter(cluster: &mut Cluster, resource: &AlterConfigsResource, only_check: boo
         return bad("only the settings of topics can change while the brokers run".to_owned());
     }
     let name = &resource.resource_name;
+    if name.is_empty() {
+        return bad("the settings of all topics are those of the brokers".to_owned());
+    }
     if let Some(why) = bad_topic_name(name) {
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why.to_owned()));
     }
@@ -172,7 +177,8 @@ mod tests {
         assert_eq!(refused("t", &[good, ("retention.bytes", APPEND, Some("5"))]), ErrorCode::INVALID_CONFIG);
         assert_eq!(refused("t", &[good, good]), ErrorCode::INVALID_REQUEST);
         assert_eq!(refused("t", &[good, ("retention.bytes", SET, None)]), ErrorCode::INVALID_REQUEST);
-        assert_eq!(refused("t", &[good, ("retention.bytes", 4, Some("5"))]), ErrorCode::INVALID_REQUEST);
+        assert_eq!(refused("t", &[good, ("retention.bytes", 4, Some("5"))]), ErrorCode::UNKNOWN_SERVER_ERROR);
+        assert_eq!(refused("", &[good]), ErrorCode::INVALID_REQUEST);
         assert_eq!(*settings(&sim), before);
     }
 }
