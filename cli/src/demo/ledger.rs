@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::news::{Name, News, Seen};
+use super::news::{FOREIGN, Name, News, Seen};
 
 /// How many problems are told; all are counted.
 const TOLD: usize = 10;
@@ -10,9 +10,13 @@ const TOLD: usize = 10;
 /// All that was heard. Only what is not settled yet is kept, so that it can go on forever.
 pub struct Ledger {
     partitions: Vec<Partition>,
+    /// How many producers take turns with the numbers.
+    producers: u64,
     written: u64,
     /// Records that were read again.
     repeated: u64,
+    /// Records that were read, and that the writer does not know of.
+    extra: u64,
     /// Assignments that brought a reader something.
     assignments: u64,
     problems: Vec<String>,
@@ -34,14 +38,18 @@ pub struct Partition {
     unread: BTreeMap<i64, u64>,
     /// Read, and not acknowledged: the reader may be faster than the answer to the writer.
     unacknowledged: BTreeMap<i64, u64>,
+    /// The last number of each producer that was read.
+    last: BTreeMap<u64, u64>,
 }
 
 impl Ledger {
-    pub fn new(partitions: usize) -> Self {
+    pub fn new(partitions: usize, producers: usize) -> Self {
         Ledger {
             partitions: (0..partitions).map(|_| Partition::default()).collect(),
+            producers: producers as u64,
             written: 0,
             repeated: 0,
+            extra: 0,
             assignments: 0,
             problems: Vec::new(),
             problem_count: 0,
@@ -102,6 +110,9 @@ impl Ledger {
         let most = expected.unwrap_or(partition.next);
         let is_in_order = expected.map_or(offset <= most, |expected| offset == expected);
         partition.next = partition.next.max(offset + 1);
+        // The numbers of a producer rise within a partition. One that comes again is there twice.
+        let is_ours = !is_again && number != FOREIGN;
+        let before = is_ours.then(|| partition.last.insert(number % self.producers, number)).flatten();
         let acknowledged = partition.unread.remove(&offset);
         if acknowledged.is_none() && !is_again {
             partition.unacknowledged.insert(offset, number);
@@ -113,8 +124,24 @@ impl Ledger {
         if !is_in_order {
             self.problem(format!("{reader} read offset {offset} of partition {index}, not {most}"));
         }
+        if let Some(before) = before.filter(|before| *before >= number) {
+            self.problem(format!("partition {index}, offset {offset}: {number} comes behind {before}"));
+        }
         if let Some(written) = acknowledged {
             self.compare(record, written);
+        }
+    }
+
+    /// The writer has heard of all of its records: whatever else was read is there twice.
+    pub fn all_are_acknowledged(&mut self) {
+        for index in 0..self.partitions.len() {
+            for (offset, number) in std::mem::take(&mut self.partitions[index].unacknowledged) {
+                if number != FOREIGN {
+                    let place = format!("partition {index}, offset {offset}");
+                    self.problem(format!("{place}: nobody was told that {number} is there"));
+                }
+                self.extra += 1;
+            }
         }
     }
 
@@ -151,7 +178,7 @@ impl Ledger {
         let (written, missing) = (self.written, self.missing());
         // A record that was read and never acknowledged is in the log all the same.
         let unacknowledged: usize = self.partitions.iter().map(|p| p.unacknowledged.len()).sum();
-        let read = written - missing + unacknowledged as u64;
+        let read = written - missing + unacknowledged as u64 + self.extra;
         let mut lines = vec![format!(
             "{written} records written, {read} read, {missing} missing, {} read again, {} assignments",
             self.repeated, self.assignments
@@ -182,7 +209,7 @@ mod tests {
     }
 
     fn after(story: impl IntoIterator<Item = News>) -> Ledger {
-        let mut ledger = Ledger::new(2);
+        let mut ledger = Ledger::new(2, 2);
         story.into_iter().for_each(|news| ledger.hear(&news));
         ledger
     }
@@ -231,6 +258,34 @@ mod tests {
             assert!(!ledger.is_right(), "{problem}");
             assert_eq!(ledger.summary()[1..], [format!("problem: {problem}")]);
         }
+    }
+
+    #[test]
+    fn a_record_that_is_in_the_log_twice_is_found() {
+        let read = |numbers: &[u64]| {
+            let seen = |(offset, number): (usize, &u64)| Seen {
+                partition: 0,
+                offset: offset as i64,
+                number: *number,
+            };
+            News::Read("ann", numbers.iter().enumerate().map(seen).collect())
+        };
+        let acknowledged = |offset, number| Seen { partition: 0, offset, number };
+        let written = |all: Vec<Seen>| [News::Assigned("ann", vec![0]), News::Written(all)];
+        let both = [acknowledged(0, 10), acknowledged(2, 12)].to_vec();
+        let behind = "problem: partition 0, offset 2: 10 comes behind 12";
+        let unknown = "problem: partition 0, offset 1: nobody was told that 12 is there";
+        for (numbers, all, problem) in [
+            (&[10, 12, 10], [acknowledged(0, 10), acknowledged(1, 12), acknowledged(2, 10)].to_vec(), behind),
+            (&[10, 12, 14], [acknowledged(0, 10), acknowledged(2, 14)].to_vec(), unknown),
+        ] {
+            let mut ledger = after(written(all).into_iter().chain([read(numbers)]));
+            ledger.all_are_acknowledged();
+            assert!(!ledger.is_right());
+            assert_eq!(ledger.summary()[1..], [problem]);
+        }
+        let others = after(written(both).into_iter().chain([read(&[10, FOREIGN, 12, 11])]));
+        assert!(others.is_right(), "the producers are two, and what others write is theirs");
     }
 
     #[test]

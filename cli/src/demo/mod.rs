@@ -104,7 +104,7 @@ impl Demo {
             present: VecDeque::new(),
             absent: READERS.into(),
             next_move: 0,
-            ledger: Ledger::new(PARTITIONS),
+            ledger: Ledger::new(PARTITIONS, writer::COMPRESSIONS.len()),
             rates: Rates::over(WINDOW),
             events: Events::default(),
             screen: Screen::new(),
@@ -263,6 +263,7 @@ impl Demo {
         while let Ok(news) = self.heard.try_recv() {
             self.ledger.hear(&news);
         }
+        self.ledger.all_are_acknowledged();
         self.verdict(seconds)
     }
 

@@ -29,3 +29,6 @@ pub struct Seen {
     /// What the record says: each says another number.
     pub number: u64,
 }
+
+/// What a record says that somebody else has written.
+pub const FOREIGN: u64 = u64::MAX;

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::TOPIC;
-use super::news::{Name, News, Seen};
+use super::news::{FOREIGN, Name, News, Seen};
 use super::writer::TEXT;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -58,7 +58,7 @@ async fn read(
             .map(|record| Seen {
                 partition: record.partition(),
                 offset: record.offset(),
-                number: record.value().and_then(number).unwrap_or(u64::MAX),
+                number: record.value().and_then(number).unwrap_or(FOREIGN),
             })
             .collect();
         if !seen.is_empty() {
