@@ -132,8 +132,8 @@ impl MessageArgs {
     }
 
     fn decode_response(&self, api: Api, version: i16, bytes: &Bytes) -> Result<Value, Failure> {
-        let id = bytes.first_chunk().map_or(0, |id| i32::from_be_bytes(*id));
-        let pairing = Pairing { api_key: api.key(), api_version: version, correlation_id: id };
+        let correlation_id = Response::peek(bytes).map_err(Failure::of)?;
+        let pairing = Pairing { api_key: api.key(), api_version: version, correlation_id };
         let response = Response::parse(bytes, pairing, &Limits::default()).map_err(Failure::of)?;
         let header = response.header.to_json(api.response_header_version(version)).map_err(Failure::of)?;
         let body = known(api, version, response.body.to_json(version).map_err(Failure::of)?)?;

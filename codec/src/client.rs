@@ -1,9 +1,7 @@
 //! The client's side of a connection.
 
-use std::collections::VecDeque;
-
 use bytes::{Bytes, BytesMut};
-use milena_protocol::{DecodeErrorKind, Limits, Message, Pairing, Request, Response, ResponseHeader};
+use milena_protocol::{DecodeErrorKind, InFlight, Limits, Pairing, Request, Response};
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::framing::write_frame;
@@ -24,7 +22,7 @@ pub const DEFAULT_MAX_IN_FLIGHT: usize = 1_000;
 pub struct ClientCodec {
     frames: FrameCodec,
     limits: Limits,
-    in_flight: VecDeque<Pairing>,
+    in_flight: InFlight,
     max_in_flight: usize,
 }
 
@@ -34,7 +32,7 @@ impl ClientCodec {
         ClientCodec {
             frames: FrameCodec::new(limits),
             limits,
-            in_flight: VecDeque::new(),
+            in_flight: InFlight::default(),
             max_in_flight: DEFAULT_MAX_IN_FLIGHT,
         }
     }
@@ -53,28 +51,25 @@ impl ClientCodec {
     ///
     /// (A second `Encoder`, for `&Request`, would make every `framed.flush()` ambiguous.)
     pub fn write(&mut self, request: &Request, stream: &mut BytesMut) -> Result<(), CodecError> {
-        let expects_response = request.expects_response();
-        if expects_response && self.in_flight.len() >= self.max_in_flight {
+        if request.expects_response() && self.in_flight.len() >= self.max_in_flight {
             return Err(CodecError::TooManyInFlight { limit: self.max_in_flight });
         }
         write_frame(stream, |stream| Ok(request.encode(stream)?))?;
-        if expects_response {
-            self.in_flight.push_back(request.pairing());
-        }
+        self.in_flight.sent(request);
         Ok(())
     }
 
     fn answer(&mut self, frame: &Bytes) -> Result<Response, CodecError> {
-        let Some(pairing) = self.in_flight.pop_front() else {
-            let header = ResponseHeader::read(&frame.slice(..frame.len().min(4)), 0)?;
-            return Err(CodecError::UnexpectedCorrelation { expected: None, found: header.correlation_id });
-        };
-        Response::parse(frame, pairing, &self.limits).map_err(|error| match error.kind {
+        let pairing = self.in_flight.answered(frame).map_err(|error| match error.kind {
             DecodeErrorKind::CorrelationMismatch { expected, found } => {
                 CodecError::UnexpectedCorrelation { expected: Some(expected), found }
             }
+            DecodeErrorKind::NotAsked { found } => {
+                CodecError::UnexpectedCorrelation { expected: None, found }
+            }
             _ => CodecError::Decode(error),
-        })
+        })?;
+        Ok(Response::parse(frame, pairing, &self.limits)?)
     }
 }
 

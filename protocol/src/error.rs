@@ -73,6 +73,11 @@ pub enum DecodeErrorKind {
         /// The id in the response.
         found: i32,
     },
+    /// No request waits for a response.
+    NotAsked {
+        /// The id in the response.
+        found: i32,
+    },
 }
 
 impl fmt::Display for DecodeError {
@@ -105,6 +110,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::CorrelationMismatch { expected, found } => {
                 write!(f, "correlation id {found}, not {expected},")
             }
+            Self::NotAsked { found } => write!(f, "correlation id {found}, when no response was due,"),
         }
     }
 }

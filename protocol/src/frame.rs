@@ -81,17 +81,15 @@ impl Request {
     }
 
     /// Whether a response will come: a Produce request with `acks` 0 has none.
+    ///
+    /// In a version of Produce that milena does not know the acks cannot be found, and one is expected.
     pub fn expects_response(&self) -> bool {
         !matches!(&self.body, RequestBody::Produce(produce) if produce.acks == 0)
     }
 
     /// What its response must be parsed with.
     pub fn pairing(&self) -> Pairing {
-        Pairing {
-            api_key: self.header.request_api_key,
-            api_version: self.header.request_api_version,
-            correlation_id: self.header.correlation_id,
-        }
+        self.header.pairing()
     }
 }
 
@@ -137,6 +135,13 @@ pub struct Response {
 }
 
 impl Response {
+    /// Reads the correlation id alone: what the response answers, where that is looked up by it, and for a
+    /// [`Pairing`] where it is known in another way.
+    pub fn peek(frame: &Bytes) -> Result<i32, DecodeError> {
+        let (_, header) = read_front::<ResponseHeader>(Input::new(frame, 0, false))?;
+        Ok(header.correlation_id)
+    }
+
     /// Parses a frame that a broker sent in answer to the request that `pairing` describes.
     ///
     /// An API or a version that milena does not know is no error: its body is [`ResponseBody::Unknown`].

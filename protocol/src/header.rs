@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::Message;
 use crate::wire::*;
+use crate::{Message, Pairing};
 
 // What each version of the request header brought.
 const CLIENT_ID: i16 = 1;
@@ -48,6 +48,15 @@ impl RequestHeader {
             correlation_id,
             client_id,
             ..Self::default()
+        }
+    }
+
+    /// What the response must be parsed with.
+    pub fn pairing(&self) -> Pairing {
+        Pairing {
+            api_key: self.request_api_key,
+            api_version: self.request_api_version,
+            correlation_id: self.correlation_id,
         }
     }
 }

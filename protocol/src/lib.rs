@@ -4,6 +4,9 @@
 //! - [`messages`] has the messages; each is a [`Message`], to [`read`](Message::read) and to
 //!   [`write`](Message::write).
 //! - [`records`] reads and writes the record batches inside Fetch and Produce.
+//! - For proxies: [`Request::peek`] and [`InFlight`] say what passes by, [`ResponseBody::addresses_mut`] rewrites addresses,
+//!   [`ApiVersionsResponse::clamp`](messages::ApiVersionsResponse::clamp) narrows what is offered, [`Request::refuse`]
+//!   answers in a broker's place.
 //! - [`ErrorCode`] and [`Api`] are the protocol's tables.
 //!
 //! No I/O and no runtime: this crate is the layer that clients, proxies, brokers and debuggers stand on. What comes
@@ -14,12 +17,14 @@ pub mod messages;
 pub mod records;
 pub mod wire;
 
+mod addresses;
 mod api;
 mod body;
 mod error;
 mod error_code;
 mod frame;
 mod header;
+mod in_flight;
 #[cfg(feature = "json")]
 mod json;
 mod limits;
@@ -32,6 +37,7 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use error_code::ErrorCode;
 pub use frame::{Pairing, Request, Response};
 pub use header::{RequestHeader, ResponseHeader};
+pub use in_flight::InFlight;
 #[cfg(feature = "json")]
 pub use json::{JsonError, MessageJson};
 pub use limits::Limits;

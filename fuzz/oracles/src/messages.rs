@@ -37,7 +37,7 @@ pub fn response(data: &[u8]) {
     let pairing = Pairing {
         api_key: i16::from_be_bytes([k1, k2]),
         api_version: i16::from_be_bytes([v1, v2]),
-        correlation_id: frame.first_chunk().map_or(0, |&id| i32::from_be_bytes(id)),
+        correlation_id: Response::peek(&frame).unwrap_or_default(),
     };
     let parse = |frame| Response::parse(frame, pairing, &Limits::default());
     let Ok(response) = memory::within(allowed(&frame), || parse(&frame)) else { return };

@@ -4,8 +4,10 @@
 //! know its version answers in version 0, with UNSUPPORTED_VERSION and the versions that it does know (KIP-511);
 //! [`Response::parse`](crate::Response::parse) takes care of that.
 
-use crate::ErrorCode;
+use std::ops::RangeInclusive;
+
 use crate::wire::*;
+use crate::{Api, ErrorCode};
 
 // What each version brought.
 const THROTTLE: i16 = 1;
@@ -73,6 +75,45 @@ impl Default for ApiVersionsResponse {
             zk_migration_ready: false,
             unknown_tagged_fields: TaggedFields::default(),
         }
+    }
+}
+
+impl ApiVersionsResponse {
+    /// Narrows what is offered: `allowed` says for the key of an API which versions may stay, `None` for none. An API of
+    /// which no version stays is left out. For a proxy, which must not let pass what it cannot read.
+    ///
+    /// Where Produce may stay from version 0, it does: brokers offer that, though they do not speak it any more, since
+    /// librdkafka asks for it (KAFKA-18659).
+    ///
+    /// ```
+    /// use milena_protocol::messages::{ApiVersionsResponse, api_versions::ApiVersion};
+    /// use milena_protocol::Api;
+    ///
+    /// let mut response = ApiVersionsResponse::default();
+    /// response.api_keys.push(ApiVersion::new(Api::Metadata.key(), 0, 99));
+    /// response.api_keys.push(ApiVersion::new(Api::ShareFetch.key(), 1, 2));
+    /// response.api_keys.push(ApiVersion::new(Api::DescribeAcls.key(), 1, 3));
+    ///
+    /// // A proxy that rewrites addresses: it reads what tells them, and passes on all else that it has heard of.
+    /// response.clamp(|key| match Api::from_key(key)? {
+    ///     api if api.tells_addresses() && !api.is_parsed() => None,
+    ///     api => Some(api.versions()),
+    /// });
+    /// let offered: Vec<_> = response.api_keys.iter().map(|api| (api.api_key, api.max_version)).collect();
+    /// assert_eq!(offered, [(3, 13), (29, 3)]);
+    /// ```
+    pub fn clamp(&mut self, mut allowed: impl FnMut(i16) -> Option<RangeInclusive<i16>>) {
+        self.api_keys.retain_mut(|api| {
+            let Some(allowed) = allowed(api.api_key) else { return false };
+            api.min_version = api.min_version.max(*allowed.start());
+            api.max_version = api.max_version.min(*allowed.end());
+            api.min_version <= api.max_version
+        });
+    }
+
+    /// Narrows what is offered to the APIs and versions that milena parses.
+    pub fn clamp_to_parsed(&mut self) {
+        self.clamp(|key| Api::from_key(key).filter(|api| api.is_parsed()).map(Api::versions));
     }
 }
 
