@@ -60,3 +60,8 @@ mod settings;
 pub use core::steering::{Fault, FaultId, Matching, Steer, SteerError, Steered, StoredRecord, Whom};
 pub use server::{Broker, Builder, Control, FaultHandle, StartError};
 pub use settings::{SettingError, Settings};
+
+// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -102,3 +102,7 @@ pub use milena_protocol::records::RecordErrorKind;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct CrateReadme;

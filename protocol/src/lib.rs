@@ -43,3 +43,8 @@ pub use json::{JsonError, MessageJson};
 pub use limits::Limits;
 pub use message::Message;
 pub use wire::{Str, TaggedFields, Uuid};
+
+// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

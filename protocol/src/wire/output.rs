@@ -127,6 +127,7 @@ impl<'b> Writer<'b> {
     }
 
     /// The first thing that could not be written since this was last asked.
+    #[cfg(feature = "json")]
     pub(crate) fn take_refusal(&mut self) -> Option<EncodeErrorKind> {
         self.refused.take().map(|(_, kind)| kind)
     }
