@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::iter::FusedIterator;
+use std::ops::Range;
 
 use bytes::Bytes;
 use milena_protocol::Str;
@@ -14,7 +15,8 @@ use milena_protocol::records::{RecordBuffer, RecordSpan};
 
 use crate::core::topic_partition::TopicPartition;
 
-/// The records of one poll, in the order of their offsets within each partition.
+/// The records of one poll, in the order of their offsets within each partition;
+/// [`by_partition`](Records::by_partition) keeps those of a partition together.
 #[derive(Clone, Copy)]
 pub struct Records<'a> {
     shelf: &'a Shelf,
@@ -83,9 +85,26 @@ impl<'a> Records<'a> {
     /// The partitions that the records are of.
     pub fn partitions(&self) -> BTreeSet<TopicPartition> {
         let sources = self.shelf.sources.iter();
-        let partition =
-            |source: &Source| TopicPartition { topic: source.topic.clone(), partition: source.partition };
-        sources.map(partition).collect()
+        sources.map(Source::topic_partition).collect()
+    }
+
+    /// By the index of their chunk, the indices of the records that it has.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (usize, Range<usize>)> + use<'a> {
+        let mut start = 0;
+        let chunks = self.shelf.chunks.iter().enumerate();
+        chunks.map(move |(chunk, Chunk { end, .. })| (chunk, std::mem::replace(&mut start, *end)..*end))
+    }
+
+    /// The partition that the records of a chunk are of.
+    pub(crate) fn partition_of(&self, chunk: usize) -> TopicPartition {
+        self.shelf.sources[self.shelf.chunks[chunk].source].topic_partition()
+    }
+
+    /// A record of a chunk, by its index.
+    pub(crate) fn record(&self, chunk: usize, span: usize) -> Record<'a> {
+        let chunk = &self.shelf.chunks[chunk];
+        let (source, data) = chunk.place(self.shelf, self.buffers);
+        Record { source, chunk, data, span: &self.shelf.spans[span] }
     }
 }
 
@@ -215,11 +234,7 @@ impl<'a> Iterator for Iter<'a> {
                 return Some(Record { source, chunk, data, span });
             }
             let chunk = self.chunks.next()?;
-            let source = &self.shelf.sources[chunk.source];
-            let data = match chunk.data {
-                Data::Blob => &source.blob[..],
-                Data::Buffer(index) => &self.buffers[index][..],
-            };
+            let (source, data) = chunk.place(self.shelf, self.buffers);
             self.current = Some((source, chunk, data));
         }
     }
@@ -297,7 +312,23 @@ impl Shelf {
     }
 }
 
+impl Source {
+    fn topic_partition(&self) -> TopicPartition {
+        TopicPartition { topic: self.topic.clone(), partition: self.partition }
+    }
+}
+
 impl Chunk {
+    /// Where its records come from, and where their bytes are.
+    fn place<'a>(&self, shelf: &'a Shelf, buffers: &'a [RecordBuffer]) -> (&'a Source, &'a [u8]) {
+        let source = &shelf.sources[self.source];
+        let data = match self.data {
+            Data::Blob => &source.blob[..],
+            Data::Buffer(index) => &buffers[index][..],
+        };
+        (source, data)
+    }
+
     fn is_continued_by(&self, next: &Chunk) -> bool {
         self.source == next.source
             && self.data == next.data

@@ -3,6 +3,7 @@ use milena_protocol::Str;
 use milena_protocol::records::{BatchBuilder, Compression, LegacyBuilder};
 
 use super::*;
+use crate::partition_records::PartitionRecords;
 use crate::records::{Header, TimestampType};
 
 const EPOCH: u64 = 7;
@@ -111,6 +112,27 @@ fn every_codec_is_delivered_in_order() {
     assert!(!delivery.has_more());
     assert_eq!(poll(&mut delivery, 500), [0; 0]);
     assert_eq!(consumed(&mut delivery), None);
+}
+
+#[test]
+fn records_can_be_had_by_partition_wherever_they_lie() {
+    let of_partition = |partition, fetch| CompletedFetch { partition, ..fetch };
+    let mut delivery = delivery_of([
+        of_partition(1, fetch(0, &[range(Compression::None, 0, 2), range(Compression::Lz4, 2, 4)])),
+        fetch(0, &[range(Compression::Lz4, 0, 3)]),
+        of_partition(1, fetch(4, &[range(Compression::None, 4, 6)])),
+    ]);
+    delivery.fill(9).unwrap();
+    let records = delivery.records();
+    let offsets = |records: &PartitionRecords<'_>| records.iter().map(|r| r.offset()).collect::<Vec<_>>();
+    let by_partition: Vec<_> = records.by_partition().collect();
+    assert_eq!(by_partition.iter().map(offsets).collect::<Vec<_>>(), [vec![0, 1, 2], (0..6).collect()]);
+    assert!(by_partition[1].iter().all(|record| record.partition() == 1));
+    let t1 = TopicPartition::new("t", 1);
+    let of_t1 = records.of(&t1);
+    assert_eq!((of_t1.topic_partition(), of_t1.len(), offsets(&of_t1)), (&t1, 6, (0..6).collect()));
+    assert_eq!(of_t1.iter().next_back().map(|record| record.offset()), Some(5));
+    assert!(records.of(&TopicPartition::new("t", 2)).is_empty());
 }
 
 #[test]
