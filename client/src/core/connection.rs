@@ -281,7 +281,8 @@ impl<T> Connection<T> {
         self.reconnect.succeed();
         let held_back = hold_back(&response.body, response.api_version);
         if !held_back.is_zero() {
-            ready.throttled_until = Some(now + held_back);
+            // A shorter time that is told later does not end a longer one.
+            ready.throttled_until = ready.throttled_until.max(Some(now + held_back));
         }
         Some(Returned { tag: due.tag, answer: Ok((response.api_version, response.body)) })
     }

@@ -133,6 +133,11 @@ impl<T> Network<T> {
         self.connections.get(&peer).is_some_and(|connection| connection.has_failed())
     }
 
+    /// Whether a connection to it is on its way.
+    pub(super) fn is_opening(&self, peer: Peer) -> bool {
+        self.connections.get(&peer).is_some_and(|known| known.id().is_some() && !known.is_ready())
+    }
+
     /// Whether a connection to it is on its way or there.
     pub(super) fn is_open(&self, peer: Peer) -> bool {
         self.connections.get(&peer).is_some_and(|connection| connection.id().is_some())
@@ -547,11 +552,14 @@ mod tests {
     #[test]
     fn t25_a_broker_that_asks_for_rest_gets_it() {
         let mut sut = Sut::ready();
-        let asked = sut.send("a", 30_000 * T);
-        let mut tired = HeartbeatResponse::default();
-        tired.throttle_time_ms = 5_000;
-        sut.answer(sut.id(), 4, asked, tired);
-        assert_eq!(sut.returned(), [("a", true)]);
+        let asked = [sut.send("a", 30_000 * T), sut.send("b", 30_000 * T)];
+        // The shorter time comes later, and ends earlier.
+        for (asked, ms) in asked.into_iter().zip([5_000, 10]) {
+            let mut tired = HeartbeatResponse::default();
+            tired.throttle_time_ms = ms;
+            sut.answer(sut.id(), 4, asked, tired);
+        }
+        assert_eq!(sut.returned(), [("a", true), ("b", true)]);
         assert!(sut.network.usable(PEER, sut.now + 4_999 * T).is_none());
         assert_eq!(sut.network.deadline(sut.now), Some(sut.now + 5_000 * T));
         assert!(sut.network.usable(PEER, sut.now + 5_000 * T).is_some());
