@@ -25,7 +25,8 @@
 //!   ([`Config::buffer_bytes`]), however many partitions there are. Paused ones that take the room of others let go of what
 //!   was fetched of them.
 //! - A key or value that cannot be deserialized is an error of its record alone; reading goes on behind it.
-//! - A broken batch is an error once, which tells where to seek to leave it out.
+//! - A broken batch is an error once, which tells where to seek to leave it out. One that decompresses to more than 128 MiB
+//!   counts as broken, unless [`Config::buffer_bytes`] is more.
 //! - A topic that was deleted and made again is read from its start, whatever the reset policy says: all of it is new.
 //! - Under the cooperative protocol what was read during a rebalance is committed before it moves.
 //! - The commit before a rebalance does not wait for topics that were deleted.

@@ -186,6 +186,9 @@ impl Config {
     /// beyond it: the batch that is being decompressed, and where a single batch is larger than what a broker was asked for,
     /// that batch. Less than some megabytes for each broker makes reading slower.
     ///
+    /// A single batch may decompress to 128 MiB, or to as much as this where it is more. One that goes beyond it is a
+    /// [`CorruptRecords`](crate::CorruptRecords) error, as one that was made to fill memory would be.
+    ///
     /// Partitions that are paused keep what has come for them, as long as that leaves room for others. Where it is more than a
     /// quarter and others lack room, those that were paused first let go of theirs; it is fetched again when they are resumed.
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {

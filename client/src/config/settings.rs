@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use milena_protocol::records::Decompressor;
+
 use super::{Config, ConfigError};
 use crate::core::connection::ConnectionSettings;
 use crate::core::fetch_budget::DECODED_PART;
@@ -113,7 +115,7 @@ impl Config {
             isolation_level: self.isolation_level,
             check_crcs: self.check_crcs,
             decoded_bytes: self.buffer_bytes / DECODED_PART,
-            ..DeliverySettings::default()
+            batch_bytes: Decompressor::DEFAULT_BUDGET.max(self.buffer_bytes),
         }
     }
 
