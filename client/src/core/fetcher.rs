@@ -245,7 +245,6 @@ impl Fetcher {
         for Usable { partition, fetch, end } in usable {
             let held = Held { end: end.offset, frame, bytes: fetch.records.len() + BOOKKEEPING };
             if let Some(assigned) = positions.get_mut(&partition) {
-                assigned.fetched = end;
                 assigned.hold(held);
             }
             self.completed.push_back(fetch);
@@ -467,6 +466,8 @@ impl Answer<'_> {
             return None;
         }
         assigned.succeed();
+        // At once: if the answer names the partition once more, that is about another position.
+        assigned.fetched = survey.end;
         assigned.batch_bytes = None;
         assigned.blocked = survey.is_broken;
         let aborted = data.aborted_transactions.iter().flatten();

@@ -70,6 +70,16 @@ fn t2_an_empty_answer_moves_nothing_at_the_last_stable_offset() {
 }
 
 #[test]
+fn a_partition_that_an_answer_names_twice_is_delivered_once() {
+    let mut rig = Rig::at(&[0], FetchSettings::default());
+    let fetch = rig.request();
+    rig.answer(&fetch, fetched(vec![records(0, batch(0, 10)), records(0, batch(0, 10))]));
+    assert_eq!(rig.fetching.take_completed().map(|fetch| fetch.fetch_offset), Some(0));
+    assert_eq!(rig.fetching.take_completed(), None);
+    assert_eq!(asked(&rig.request()), [(0, 10)]);
+}
+
+#[test]
 fn t16_a_partition_that_is_left_out_is_unchanged() {
     let mut rig = Rig::at(&[50, 60, 70], FetchSettings::default());
     let fetch = rig.requests().remove(0);
