@@ -8,13 +8,14 @@ use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::message::{Left, read_to_end};
 use crate::messages::*;
 use crate::refusal::Refuse;
+use crate::sealed::Sealed;
 use crate::wire::Input;
 use crate::{Api, ErrorCode, Message};
 #[cfg(feature = "json")]
 use crate::{JsonError, MessageJson};
 
-/// A message that asks something of a broker, and which message answers it.
-pub trait RequestMessage: Message + Into<RequestBody> {
+/// A message that asks something of a broker, and which message answers it. It is implemented here only.
+pub trait RequestMessage: Message + Into<RequestBody> + Sealed {
     /// The API that it belongs to.
     const API: Api;
     /// What a broker answers.
@@ -57,6 +58,8 @@ macro_rules! bodies {
         }
 
         $(
+            impl Sealed for $request {}
+
             impl RequestMessage for $request {
                 const API: Api = Api::$api;
                 type Response = $response;

@@ -9,6 +9,7 @@ use crate::Api;
 /// Displayed as `OffsetFetch response v7: groupId: length -5 at byte 37`. Bytes are counted from the start of what was
 /// parsed: with [`Request::parse`](crate::Request::parse) that is the frame, headers included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DecodeError {
     /// The message, as in "OffsetFetch response".
     pub message: &'static str,
@@ -121,6 +122,7 @@ impl std::error::Error for DecodeError {}
 ///
 /// Displayed as `JoinGroup request v3: groupInstanceId: set, but this version cannot carry it`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EncodeError {
     /// The message, as in "JoinGroup request".
     pub message: &'static str,

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::message::{Message, check_writable, is_flexible};
+use crate::sealed::Sealed;
 use crate::wire::{Nullable, Output, Str, TagWriter, TaggedFields, Uuid, Wire, Writer};
 
 /// Every message, to and from JSON (feature `json`).
@@ -53,6 +54,7 @@ impl<M: Message> MessageJson for M {}
 ///
 /// Displayed as `Fetch request v12: topics[1].partitions[0].fetchOffset: missing`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JsonError {
     /// The message, as in "Fetch request".
     pub message: &'static str,
@@ -139,6 +141,8 @@ impl JsonWriter {
         self.value = Some(value.into());
     }
 }
+
+impl Sealed for JsonWriter {}
 
 impl Output for JsonWriter {
     fn version(&self) -> i16 {
@@ -303,6 +307,8 @@ impl<'j> JsonReader<'j, '_> {
         }
     }
 }
+
+impl Sealed for JsonReader<'_, '_> {}
 
 impl Output for JsonReader<'_, '_> {
     fn version(&self) -> i16 {

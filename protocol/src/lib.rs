@@ -30,6 +30,10 @@ mod json;
 mod limits;
 mod message;
 mod refusal;
+/// Keeps traits from being implemented elsewhere, so that they can grow.
+mod sealed {
+    pub trait Sealed {}
+}
 
 pub use api::Api;
 pub use body::{RequestBody, RequestMessage, ResponseBody};

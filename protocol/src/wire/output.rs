@@ -10,11 +10,13 @@ use bytes::{BufMut, BytesMut};
 
 use super::{Nullable, Str, TagWriter, TaggedFields, Uuid, Wire};
 use crate::error::EncodeErrorKind;
+use crate::sealed::Sealed;
 
 /// Receives the fields of a message, in the order of the wire.
 ///
-/// The first value that cannot be written is remembered and reported at the end, so that encoders need no `?`.
-pub trait Output: Sized {
+/// The first value that cannot be written is remembered and reported at the end, so that encoders need no `?`. It is
+/// implemented here only: Kafka may invent another primitive type any day.
+pub trait Output: Sized + Sealed {
     /// The version of the message that is written.
     fn version(&self) -> i16;
 
@@ -226,6 +228,8 @@ impl Drop for Writer<'_> {
         *self.home = mem::take(&mut self.buffer);
     }
 }
+
+impl Sealed for Writer<'_> {}
 
 impl Output for Writer<'_> {
     fn version(&self) -> i16 {
