@@ -260,8 +260,7 @@ fn api_key(text: &str) -> Result<i16, String> {
     if let Ok(key) = text.parse() {
         return Ok(key);
     }
-    let named = Api::ALL.iter().find(|api| api.name().eq_ignore_ascii_case(text));
-    named
+    Api::from_name(text)
         .map(|api| api.key())
         .ok_or_else(|| "neither a number nor the name of an API; see `milena apis`".to_owned())
 }

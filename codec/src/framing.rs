@@ -52,6 +52,12 @@ impl FrameCodec {
     }
 }
 
+impl Default for FrameCodec {
+    fn default() -> Self {
+        FrameCodec::new(Limits::default())
+    }
+}
+
 impl Decoder for FrameCodec {
     type Item = Bytes;
     type Error = CodecError;

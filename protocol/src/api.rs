@@ -61,6 +61,11 @@ impl Api {
         self as i16
     }
 
+    /// The API with this name, in upper or lower case.
+    pub fn from_name(name: &str) -> Option<Api> {
+        Api::ALL.iter().copied().find(|api| api.name().eq_ignore_ascii_case(name))
+    }
+
     /// Whether `version` has compact lengths and tagged fields.
     pub const fn is_flexible(self, version: i16) -> bool {
         match self.first_flexible() {

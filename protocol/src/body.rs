@@ -19,7 +19,7 @@ pub trait RequestMessage: Message + Into<RequestBody> + Sealed {
     /// The API that it belongs to.
     const API: Api;
     /// What a broker answers.
-    type Response: Message + Into<ResponseBody>;
+    type Response: Message + Into<ResponseBody> + TryFrom<ResponseBody, Error = ResponseBody>;
 
     /// The answer of `version` that says nothing but `code`: of everything that was asked for, or of the whole.
     fn refuse(&self, version: i16, code: ErrorCode) -> Self::Response;
@@ -230,6 +230,18 @@ macro_rules! body {
                 const NAME: &'static str = concat!(stringify!($api), $direction);
                 const VERSIONS: RangeInclusive<i16> = Api::$api.versions();
                 const FIRST_FLEXIBLE: Option<i16> = Api::$api.first_flexible();
+            }
+
+            /// Gives the body back where it is another one.
+            impl TryFrom<$body> for $message {
+                type Error = $body;
+
+                fn try_from(body: $body) -> Result<Self, $body> {
+                    match body {
+                        $body::$api(body) => Ok(body),
+                        other => Err(other),
+                    }
+                }
             }
 
             impl From<$message> for $body {

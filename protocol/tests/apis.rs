@@ -65,6 +65,7 @@ fn every_api_is_found_by_its_key_and_no_other_key_is_known() {
     assert_eq!(found, kafkas().into_keys().collect());
     for api in Api::ALL {
         assert_eq!(Api::from_key(api.key()), Some(*api));
+        assert_eq!(Api::from_name(&api.name().to_lowercase()), Some(*api));
     }
 }
 

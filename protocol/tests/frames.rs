@@ -317,3 +317,19 @@ fn json_that_cannot_be_written_is_named_once_by_its_way() {
     let error = OffsetFetchRequest::from_json(&json, 99).unwrap_err();
     assert_eq!(error.to_string(), "OffsetFetch request v99: the known versions are 0 to 10");
 }
+
+#[test]
+fn a_body_becomes_its_message_or_is_given_back() {
+    let body = ResponseBody::from(HeartbeatResponse::default());
+    assert_eq!(HeartbeatResponse::try_from(body.clone()), Ok(HeartbeatResponse::default()));
+    assert_eq!(MetadataResponse::try_from(body.clone()), Err(body));
+}
+
+#[test]
+fn a_string_is_made_of_bytes_that_are_utf_8() {
+    let text = Str::try_from(Bytes::from_static("größe".as_bytes())).unwrap();
+    assert_eq!(text, "größe");
+    assert_eq!(Bytes::from(text.clone()), "größe".as_bytes());
+    assert_eq!(String::from(text), "größe");
+    assert!(Str::try_from(Bytes::from_static(b"\xff")).is_err());
+}

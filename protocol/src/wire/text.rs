@@ -27,7 +27,7 @@ impl Str {
         is_utf8.then(|| Str(frame.slice_ref(text)))
     }
 
-    /// The text.
+    /// The text. Each time it is looked at it is seen again that it is UTF-8: who does so in a loop keeps what this gives.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a Str is made of checked UTF-8 only")
     }
@@ -89,6 +89,29 @@ impl From<&str> for Str {
 impl From<String> for Str {
     fn from(text: String) -> Self {
         Str(text.into())
+    }
+}
+
+impl TryFrom<Bytes> for Str {
+    type Error = std::str::Utf8Error;
+
+    /// The text in these bytes, which are not copied.
+    fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
+        std::str::from_utf8(&bytes)?;
+        Ok(Str(bytes))
+    }
+}
+
+impl From<Str> for Bytes {
+    /// The bytes of the text, which are not copied.
+    fn from(text: Str) -> Bytes {
+        text.0
+    }
+}
+
+impl From<Str> for String {
+    fn from(text: Str) -> String {
+        text.as_str().to_owned()
     }
 }
 
