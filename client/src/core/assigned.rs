@@ -10,6 +10,9 @@ use super::fetch_report::Place;
 use super::fetch_settings::{FetchSettings, IsolationLevel};
 use super::metadata::Leader;
 
+/// How many full answers of a partition are held: one that the application is at, and one to follow.
+const FULL_ANSWERS: usize = 2;
+
 /// What a partition needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -60,6 +63,8 @@ pub(super) struct Assigned {
     preferred: Option<(i32, Instant)>,
     pub(super) retry_at: Option<Instant>,
     failures: u32,
+    /// The broker that it is to be read from, by node id.
+    pub(super) source: Option<i32>,
     /// Whether a request for an offset of it is under way.
     pub(super) asking: bool,
     /// The bytes that its next batch is known to take, where that is more than is usually asked for.
@@ -69,7 +74,7 @@ pub(super) struct Assigned {
     pub(super) log_start_offset: Option<i64>,
     /// What lies between `position` and `fetched`, in order.
     pub(super) held: VecDeque<Held>,
-    /// The sum of their bytes.
+    /// The sum of their bytes: what was fetched and the application does not have yet.
     pub(super) held_bytes: usize,
     /// The offset that is being reset because it is out of range.
     pub(super) out_of_range: Option<i64>,
@@ -119,6 +124,7 @@ impl Assigned {
             preferred: None,
             retry_at: None,
             failures: 0,
+            source: None,
             asking: false,
             batch_bytes: None,
             high_watermark: None,
@@ -136,6 +142,21 @@ impl Assigned {
     /// Whether the position means something.
     pub(super) fn has_position(&self) -> bool {
         matches!(self.phase, Phase::Fetching | Phase::NeedsValidation { .. })
+    }
+
+    /// Whether more of it is to be fetched, as far as the application and what it has decide that.
+    pub(super) fn wants_records(&self, settings: &FetchSettings) -> bool {
+        let most_held = usize::try_from(settings.max_partition_fetch_bytes).unwrap_or(0);
+        self.phase == Phase::Fetching
+            && !self.is_paused()
+            && !self.withheld
+            && !self.blocked
+            && self.held_bytes < most_held.saturating_mul(FULL_ANSWERS)
+    }
+
+    /// Whether it wants something else than records, or has to wait before it wants any.
+    pub(super) fn is_waiting(&self, now: Instant) -> bool {
+        self.phase != Phase::Fetching || !self.may_try(now) || matches!(self.end, EndQuestion::Due(_))
     }
 
     /// Whether a back-off is over.
@@ -165,14 +186,14 @@ impl Assigned {
         }
     }
 
-    /// The replica to read from instead of the leader, if there is one.
-    pub(super) fn preferred(&self, now: Instant) -> Option<i32> {
-        self.preferred.filter(|(_, until)| now <= *until).map(|(node, _)| node)
+    /// The replica to read from instead of the leader, if there is one, and until when.
+    pub(super) fn preferred(&self, now: Instant) -> Option<(i32, Instant)> {
+        self.preferred.filter(|(_, until)| now <= *until)
     }
 
     /// The leader says to read from this replica. It can say so again only when that time has passed.
     pub(super) fn prefer(&mut self, node: i32, until: Instant, now: Instant) {
-        if self.preferred(now) != Some(node) {
+        if self.preferred(now).is_none_or(|(known, _)| known != node) {
             self.preferred = Some((node, until));
         }
     }
@@ -180,11 +201,6 @@ impl Assigned {
     /// Back to the leader; says whether it was to be another.
     pub(super) fn forget_preferred(&mut self) -> bool {
         self.preferred.take().is_some()
-    }
-
-    /// Bytes that were fetched and that the application does not have yet.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.held_bytes
     }
 
     pub(super) fn is_paused(&self) -> bool {

@@ -78,6 +78,11 @@ impl FetchSession {
         self.partitions.iter()
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.partitions.len()
+    }
+
     /// The name of a topic that a response names by its id.
     pub(super) fn name(&self, id: &Uuid) -> Option<&Str> {
         self.names.get(id)

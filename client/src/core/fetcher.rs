@@ -32,8 +32,6 @@ const MAX_BYTES: i16 = 3;
 const BOOKKEEPING: usize = 512;
 /// It is not worth asking for less than this, unless so little is all that may ever be asked for.
 const LEAST_SHARE: usize = 64 << 10;
-/// How many full answers of a partition are held: one that the application is at, and one to follow.
-const FULL_ANSWERS: usize = 2;
 
 /// The requests under way, the sessions that they belong to, and what came of them.
 #[derive(Debug)]
@@ -140,14 +138,14 @@ impl Fetcher {
         now: Instant,
         can_send: &mut impl FnMut(i32) -> Option<Versions>,
     ) -> Option<Fetch> {
-        let mut by_node = wanted(positions, metadata, now);
-        by_node.retain(|id, _| self.nodes.get(id).is_none_or(|node| node.may_send(now)));
-        let brokers = by_node.len();
+        let may_send = |id: &i32| self.nodes.get(id).is_none_or(|node| node.may_send(now));
+        let mut nodes: Vec<i32> = positions.nodes().filter(may_send).collect();
+        let brokers = nodes.len();
         self.is_short = false;
         // Where there is room for one only, it is not always the same one.
-        let behind = self.last_asked.map_or(0, |last| last.saturating_add(1));
-        let first = by_node.split_off(&behind);
-        for (node_id, mut wanted) in first.into_iter().chain(by_node) {
+        let behind = nodes.partition_point(|id| self.last_asked.is_some_and(|last| *id <= last));
+        nodes.rotate_left(behind);
+        for node_id in nodes {
             let settings = positions.settings();
             let share = (self.budget.free() / brokers).min(positive(settings.fetch_max_bytes));
             let least = settings.max_partition_fetch_bytes.min(settings.fetch_max_bytes);
@@ -156,6 +154,7 @@ impl Fetcher {
                 return None;
             }
             let Some(versions) = can_send(node_id) else { continue };
+            let mut wanted = wanted(positions, metadata, node_id);
             let Some(api_version) = version(&versions, &mut wanted, metadata) else {
                 for (partition, _) in &wanted {
                     positions.fail(partition, now);
@@ -258,57 +257,20 @@ fn is_current(fetch: &CompletedFetch, positions: &Positions) -> bool {
     assigned.is_some_and(|assigned| assigned.position_epoch == fetch.position_epoch)
 }
 
-/// The partitions to read from each broker.
-fn wanted(
-    positions: &Positions,
-    metadata: &mut Metadata,
-    now: Instant,
-) -> BTreeMap<i32, Vec<(TopicPartition, Entry)>> {
-    let mut by_node: BTreeMap<i32, Vec<(TopicPartition, Entry)>> = BTreeMap::new();
+/// What is to be read from a broker, and from where on.
+fn wanted(positions: &Positions, metadata: &Metadata, node_id: i32) -> Vec<(TopicPartition, Entry)> {
     let usual_bytes = positions.settings().max_partition_fetch_bytes;
-    let most_held = positive(usual_bytes).saturating_mul(FULL_ANSWERS);
-    for (partition, assigned) in positions.iter() {
-        let is_ready = assigned.phase == Phase::Fetching && assigned.may_try(now);
-        if !is_ready
-            || assigned.is_paused()
-            || assigned.withheld
-            || assigned.blocked
-            || assigned.held_bytes() >= most_held
-        {
-            continue;
-        }
-        let Some(leader) = metadata.leader(partition) else {
-            metadata.request_refresh();
-            continue;
-        };
-        // Another leader than the position was checked with: the application gets first what was read from the old one.
-        if assigned.leader != Some(leader) {
-            continue;
-        }
-        let preferred = assigned.preferred(now).filter(|node| *node != leader.node_id);
-        let node = match preferred {
-            Some(node) if is_online(metadata, partition, node) => node,
-            Some(_) => {
-                metadata.request_refresh();
-                leader.node_id
-            }
-            None => leader.node_id,
-        };
-        let asked = Asked {
-            topic_id: metadata.topic_id(&partition.topic),
+    let entry = |assigned: &Assigned, topic_id| Entry {
+        asked: Asked {
+            topic_id,
             offset: assigned.fetched.offset,
-            leader_epoch: leader.epoch,
+            leader_epoch: assigned.leader.map_or(-1, |leader| leader.epoch),
             max_bytes: assigned.batch_bytes.unwrap_or(usual_bytes),
-        };
-        let entry = Entry { asked, position_epoch: assigned.position_epoch };
-        by_node.entry(node).or_default().push((partition.clone(), entry));
-    }
-    by_node
-}
-
-fn is_online(metadata: &Metadata, partition: &TopicPartition, node: i32) -> bool {
-    let is_offline = metadata.partition(partition).is_none_or(|p| p.offline.contains(&node));
-    !is_offline && metadata.broker(node).is_some()
+        },
+        position_epoch: assigned.position_epoch,
+    };
+    let partitions = positions.of_node(node_id);
+    partitions.map(|(p, assigned)| (p.clone(), entry(assigned, metadata.topic_id(&p.topic)))).collect()
 }
 
 /// The version to ask in. By names if a topic has no id; where the broker takes ids only, such a topic has to wait.
@@ -407,7 +369,7 @@ impl Answer<'_> {
                 usable.extend(self.partition(partition, entry, data));
             }
         }
-        let names_all = seen >= session.partitions().count();
+        let names_all = seen >= session.len();
         self.is_consistent &= names_all || !session.is_full();
         usable
     }

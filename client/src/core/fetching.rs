@@ -90,9 +90,19 @@ impl Fetching {
         self.positions.iter().map(|(partition, _)| partition)
     }
 
+    /// Whether a partition is one of them.
+    pub fn is_assigned(&self, partition: &TopicPartition) -> bool {
+        self.positions.get(partition).is_some()
+    }
+
+    /// Another number whenever other partitions may have been assigned.
+    pub fn assignments(&self) -> u64 {
+        self.positions.assignments()
+    }
+
     /// The partitions whose committed offset has to be looked up now.
     pub fn waiting_for_committed(&self, now: Instant) -> impl Iterator<Item = &TopicPartition> {
-        let waiting = self.positions.iter();
+        let waiting = self.positions.restless();
         waiting
             .filter(move |(_, assigned)| assigned.phase == Phase::NeedsCommitted && assigned.may_try(now))
             .map(|(partition, _)| partition)
@@ -100,7 +110,7 @@ impl Fetching {
 
     /// Whether the committed offset of any partition has to be looked up, now or later.
     pub fn waits_for_committed(&self) -> bool {
-        self.positions.iter().any(|(_, assigned)| assigned.phase == Phase::NeedsCommitted)
+        self.positions.restless().any(|(_, assigned)| assigned.phase == Phase::NeedsCommitted)
     }
 
     /// Whether the committed offset of a partition has to be looked up, now or later.
@@ -251,13 +261,15 @@ impl Fetching {
         now: Instant,
         mut can_send: impl FnMut(i32) -> Option<Versions>,
     ) -> Option<Outgoing> {
-        self.positions.follow_leaders(metadata, now);
+        self.positions.look(metadata, now);
         self.settle();
         if let Some(asking) = offsets::next_request(&mut self.positions, metadata, now, &mut can_send) {
             let token = self.remember(InFlight::Offsets(asking.questions));
             let offsets::Asking { node_id, api, api_version, body, .. } = asking;
             return Some(Outgoing { node_id, api, api_version, body, token });
         }
+        // A leader that cannot tell what its log was is to be trusted at once.
+        self.positions.look(metadata, now);
         let fetch = self.fetcher.next_request(&mut self.positions, metadata, now, &mut can_send)?;
         Some(self.outgoing(fetch, InFlight::Fetch))
     }
@@ -361,7 +373,7 @@ impl Fetching {
     /// When a back-off ends, so that [`next_request`](Self::next_request) or
     /// [`waiting_for_committed`](Self::waiting_for_committed) may have something; `None` when nothing waits for time.
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        let partitions = self.positions.iter().filter_map(|(_, assigned)| assigned.retry_at(now)).min();
+        let partitions = self.positions.restless().filter_map(|(_, assigned)| assigned.retry_at(now)).min();
         partitions.into_iter().chain(self.fetcher.deadline(now)).min()
     }
 

@@ -188,6 +188,12 @@ impl Metadata {
         Some(Leader { node_id, epoch: *leader_epoch })
     }
 
+    /// Whether a replica can be asked about a partition, as far as is known.
+    pub(super) fn is_online(&self, partition: &TopicPartition, node_id: i32) -> bool {
+        let is_offline = self.partition(partition).is_none_or(|known| known.offline.contains(&node_id));
+        !is_offline && self.brokers.contains_key(&node_id)
+    }
+
     /// The id of a topic; zero where it is not known.
     pub fn topic_id(&self, name: &str) -> Uuid {
         self.topics.get(name).map_or(Uuid::ZERO, |topic| topic.id)
@@ -255,6 +261,11 @@ impl Metadata {
     /// Something shows that this view is out of date: the next request is due as soon as the back-off allows.
     pub fn request_refresh(&mut self) {
         self.refresh.wanted = true;
+    }
+
+    /// The same for topics that nobody has asked about yet, so that it is no matter what was asked in vain before.
+    pub fn request_new_topics(&mut self) {
+        (self.refresh.wanted, self.refresh.last_attempt, self.refresh.in_vain) = (true, None, 0);
     }
 
     /// A request went out.
@@ -589,6 +600,20 @@ mod tests {
         metadata.update(&answer(ID, 1, 5), 12, now).unwrap();
         metadata.request_refresh();
         assert_eq!(metadata.due(now), Some(now + 200 * T));
+    }
+
+    #[test]
+    fn a_topic_that_is_new_does_not_wait_for_what_was_asked_in_vain() {
+        let now = test_support::start();
+        let mut metadata = metadata();
+        for _ in 0..6 {
+            metadata.sent(now);
+            metadata.update(&answer(ID, 1, 5), 12, now).unwrap();
+            metadata.request_refresh();
+        }
+        assert_eq!(metadata.due(now), Some(now + 1000 * T));
+        metadata.request_new_topics();
+        assert_eq!(metadata.due(now), Some(now));
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod member_data;
 mod membership;
 mod network;
 mod offsets;
+mod partitions;
 mod positions;
 pub mod recovery;
 pub mod report;

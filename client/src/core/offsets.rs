@@ -73,7 +73,7 @@ pub(super) fn next_request(
     can_send: &mut impl FnMut(i32) -> Option<Versions>,
 ) -> Option<Asking> {
     let mut by_node: BTreeMap<i32, Wanted> = BTreeMap::new();
-    for (partition, assigned) in positions.iter() {
+    for (partition, assigned) in positions.restless() {
         let may_ask = !assigned.asking && assigned.may_try(now);
         let is_reset = matches!(assigned.phase, Phase::NeedsReset(_)) && may_ask;
         let is_validation = matches!(assigned.phase, Phase::NeedsValidation { .. }) && may_ask;

@@ -28,6 +28,7 @@ use super::completed_fetch::{Consumed, Refetch};
 use super::fetch_report::{FetchError, FetchNotice, Place, Reports};
 use super::fetch_settings::{FetchSettings, IsolationLevel, ResetPolicy};
 use super::metadata::{Leader, Metadata};
+use super::partitions::Partitions;
 use super::topic_partition::TopicPartition;
 use super::wall_clock::WallClock;
 
@@ -36,7 +37,9 @@ use super::wall_clock::WallClock;
 pub(super) struct Positions {
     settings: FetchSettings,
     clock: WallClock,
-    partitions: BTreeMap<TopicPartition, Assigned>,
+    partitions: Partitions,
+    /// Counts how often other partitions were assigned.
+    assignments: u64,
     /// Offsets that a reset has found where nothing was committed.
     pinned: BTreeMap<TopicPartition, Place>,
     last_epoch: u64,
@@ -44,8 +47,10 @@ pub(super) struct Positions {
     pauses: u64,
     /// Frames that are no longer held by a partition.
     released: Vec<u64>,
-    /// The revision of the metadata whose leaders are followed; `None` when they have to be looked at again.
+    /// The revision of the metadata whose leaders are followed.
     followed: Option<u64>,
+    /// The first time at which a replica may no longer be preferred to its leader.
+    preferred_until: Option<Instant>,
     pub(super) reports: Reports,
 }
 
@@ -54,12 +59,14 @@ impl Positions {
         Positions {
             settings,
             clock,
-            partitions: BTreeMap::new(),
+            partitions: Partitions::default(),
+            assignments: 0,
             pinned: BTreeMap::new(),
             last_epoch: 0,
             pauses: 0,
             released: Vec::new(),
             followed: None,
+            preferred_until: None,
             reports: Reports::default(),
         }
     }
@@ -78,6 +85,21 @@ impl Positions {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TopicPartition, &Assigned)> {
         self.partitions.iter()
+    }
+
+    /// The partitions that may want something else than records that are asked for already.
+    pub(super) fn restless(&self) -> impl Iterator<Item = (&TopicPartition, &Assigned)> {
+        self.partitions.restless()
+    }
+
+    /// The brokers from which any partition is to be read, as far as [`look`](Self::look) has seen.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = i32> {
+        self.partitions.nodes()
+    }
+
+    /// The partitions that are to be read from a broker, in their order.
+    pub(super) fn of_node(&self, node: i32) -> impl Iterator<Item = (&TopicPartition, &Assigned)> {
+        self.partitions.of_node(node)
     }
 
     /// The frames that were let go since the last call.
@@ -102,12 +124,17 @@ impl Positions {
             stays
         });
         for partition in assigned {
-            if !self.partitions.contains_key(partition) {
+            if !self.partitions.contains(partition) {
                 self.last_epoch += 1;
                 self.partitions.insert(partition.detached(), Assigned::new(self.last_epoch));
             }
         }
-        self.followed = None;
+        self.assignments += 1;
+    }
+
+    /// Another number whenever other partitions may have been assigned.
+    pub(super) fn assignments(&self) -> u64 {
+        self.assignments
     }
 
     /// The answer to "where did the group leave off": `None` when it never committed.
@@ -132,14 +159,14 @@ impl Positions {
 
     /// The application's own choice. `false` when the partition is not assigned.
     pub(super) fn seek(&mut self, partition: &TopicPartition, place: Place) -> bool {
-        let is_assigned = self.partitions.contains_key(partition);
+        let is_assigned = self.partitions.contains(partition);
         self.jump(partition, place);
         is_assigned
     }
 
     /// As [`seek`](Self::seek), to an end of the log.
     pub(super) fn seek_to(&mut self, partition: &TopicPartition, end: ResetTo) -> bool {
-        let is_assigned = self.partitions.contains_key(partition);
+        let is_assigned = self.partitions.contains(partition);
         self.jump(partition, NOWHERE);
         if let Some(assigned) = self.partitions.get_mut(partition) {
             assigned.phase = Phase::NeedsReset(end);
@@ -167,7 +194,6 @@ impl Positions {
         self.pinned.remove(partition);
         assigned.asking = false;
         assigned.succeed();
-        self.followed = None;
         self.reports.forget_error(partition);
     }
 
@@ -192,9 +218,6 @@ impl Positions {
             let Some(held) = assigned.held.pop_front() else { break };
             assigned.held_bytes -= held.bytes;
             self.released.push(held.frame);
-        }
-        if assigned.held.is_empty() {
-            self.followed = None;
         }
         if consumed.refetch != Refetch::No {
             let (position, leader) = (assigned.position, assigned.leader);
@@ -222,36 +245,68 @@ impl Positions {
         }
     }
 
-    /// Compares every position with who leads its partition now: a position may have to be checked, or be worthless.
-    pub(super) fn follow_leaders(&mut self, metadata: &mut Metadata, now: Instant) {
-        if self.followed == Some(metadata.revision()) {
-            return;
+    /// Looks at the partitions that have changed, and at all of them when the cluster has: who leads them, and from which
+    /// broker they are to be read. A position may have to be checked, or be worthless.
+    pub(super) fn look(&mut self, metadata: &mut Metadata, now: Instant) {
+        let revision = Some(metadata.revision());
+        if self.followed != revision || self.preferred_until.is_some_and(|until| until < now) {
+            (self.followed, self.preferred_until) = (revision, None);
+            self.partitions.wake_all();
         }
-        self.followed = Some(metadata.revision());
-        let mut recreated = Vec::new();
-        for (partition, assigned) in &mut self.partitions {
-            let id = metadata.topic_id(&partition.topic);
-            if !id.is_zero() && id != assigned.topic_id {
-                let is_new = !assigned.topic_id.is_zero();
-                assigned.topic_id = id;
-                if is_new && assigned.has_position() {
-                    recreated.push(partition.clone());
-                    continue;
-                }
-            }
-            if assigned.has_position()
-                && let Some(leader) = metadata.leader(partition)
-            {
-                if assigned.waits_for_newer(leader, now + metadata.max_age(), now) {
-                    metadata.request_refresh();
-                    self.followed = None;
-                } else {
-                    assigned.follow(leader);
-                }
+        let restless: Vec<TopicPartition> = self.restless().map(|(partition, _)| partition.clone()).collect();
+        for partition in restless {
+            self.follow_leader(&partition, metadata, now);
+            self.find_source(&partition, metadata, now);
+        }
+    }
+
+    /// Compares a position with who leads its partition now.
+    fn follow_leader(&mut self, partition: &TopicPartition, metadata: &mut Metadata, now: Instant) {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return };
+        let id = metadata.topic_id(&partition.topic);
+        if !id.is_zero() && id != assigned.topic_id {
+            let is_new = !assigned.topic_id.is_zero();
+            assigned.topic_id = id;
+            if is_new && assigned.has_position() {
+                return self.start_anew(partition.clone());
             }
         }
-        for partition in recreated {
-            self.start_anew(partition);
+        if assigned.has_position()
+            && let Some(leader) = metadata.leader(partition)
+        {
+            if assigned.waits_for_newer(leader, now + metadata.max_age(), now) {
+                metadata.request_refresh();
+            } else {
+                assigned.follow(leader);
+            }
+        }
+    }
+
+    /// Finds out from which broker a partition is to be read, if it is to be read, and whether that can change by itself.
+    fn find_source(&mut self, partition: &TopicPartition, metadata: &mut Metadata, now: Instant) {
+        let Some(assigned) = self.partitions.get(partition) else { return };
+        let wants_records = assigned.wants_records(&self.settings);
+        let mut source = None;
+        if wants_records && assigned.may_try(now) {
+            match metadata.leader(partition) {
+                None => metadata.request_refresh(),
+                // Another leader than the position was checked with: the application gets first what was read from the old one.
+                Some(leader) if assigned.leader != Some(leader) => {}
+                Some(leader) => source = Some(leader.node_id),
+            }
+        }
+        if let (Some(leader), Some((node, until))) = (source, assigned.preferred(now)) {
+            self.preferred_until = Some(self.preferred_until.map_or(until, |first| first.min(until)));
+            if node == leader || metadata.is_online(partition, node) {
+                source = Some(node);
+            } else {
+                metadata.request_refresh();
+            }
+        }
+        let rests = !assigned.is_waiting(now) && (!wants_records || source.is_some());
+        self.partitions.read_from(partition, source);
+        if rests {
+            self.partitions.rest(partition);
         }
     }
 

@@ -54,6 +54,7 @@ pub(super) struct Subscription {
     excludes_internal: bool,
     /// Whether the topics of a pattern have been looked for yet.
     is_resolved: bool,
+    changes: u64,
 }
 
 impl Subscription {
@@ -70,6 +71,12 @@ impl Subscription {
         }
         self.is_resolved = !matches!(interest, Interest::Pattern(_));
         self.interest = interest;
+        self.changes += 1;
+    }
+
+    /// Another number whenever the topics may be others.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// The topics, as far as they are known.
@@ -121,6 +128,7 @@ impl Subscription {
         let is_news = self.topics != found;
         self.topics = found;
         self.is_resolved = true;
+        self.changes += 1;
         is_news
     }
 
@@ -138,6 +146,7 @@ impl Subscription {
     pub(super) fn given(&mut self, topic: &Str) {
         if !self.topics.contains(topic) && self.accepts(topic) {
             self.topics.insert(topic.detached());
+            self.changes += 1;
         }
     }
 }

@@ -28,19 +28,6 @@ const ERRORS: usize = 100;
 type Answered = Result<(i16, ResponseBody), Lost>;
 
 impl Core {
-    /// The topics whose metadata is kept: the subscription, what is read, and for the leader what the group reads.
-    fn wanted_topics(&self) -> BTreeSet<Str> {
-        let watched = self.group.iter().flat_map(|group| group.membership.watched_topics());
-        let read = self.fetching.assignment().map(|partition| &partition.topic);
-        self.subscription.topics().iter().chain(watched).chain(read).cloned().collect()
-    }
-
-    /// Whether the application has asked for this topic, or for partitions of it.
-    fn reads(&self, topic: &Str) -> bool {
-        self.subscription.topics().contains(topic)
-            || self.fetching.assignment().any(|partition| partition.topic == *topic)
-    }
-
     /// When metadata is to be asked for; `None` while nobody needs any.
     pub(super) fn metadata_due(&self, now: Instant) -> Option<Instant> {
         let is_needed = self.subscription.uses_group()
@@ -53,9 +40,7 @@ impl Core {
         if self.metadata.rebootstrap_due().is_some_and(|due| due <= now) {
             self.rebootstrap(now);
         }
-        let wanted = self.wanted_topics();
-        let is_unknown = !self.subscription.is_resolved() || self.has_unknown_topics();
-        if !wanted.is_subset(&self.covered) || is_unknown {
+        if self.lacks_topics() || !self.subscription.is_resolved() || self.has_unknown_topics() {
             self.metadata.request_refresh();
         }
         if self.metadata_due(now).is_none_or(|due| due > now) {
@@ -66,6 +51,7 @@ impl Core {
         let Some(version) = versions.newest(Api::Metadata) else {
             return self.fail(Error::Unsupported { api: Api::Metadata.name() });
         };
+        let wanted = self.wanted_topics();
         let wants_all = self.subscription.wants_all_topics();
         if version < EMPTY_IS_NONE && wanted.is_empty() && !wants_all {
             return;
@@ -118,8 +104,8 @@ impl Core {
         }
         // Those that were asked for by id too.
         topics.extend(response.topics.iter().filter_map(|topic| topic.name.as_ref().map(Str::detached)));
-        self.covered = topics;
-        self.metadata.retain_topics(&self.covered);
+        self.topics.cover(topics);
+        self.metadata.retain_topics(self.topics.covered());
         self.close_bootstrap();
         self.watch_topics();
     }
@@ -141,7 +127,7 @@ impl Core {
     /// `None` while they are not known.
     pub(super) fn topics_to_lead(&self) -> Option<(ClusterTopics, ClusterTopics)> {
         let topics = self.classic_membership()?.topics_to_lead()?;
-        topics.is_subset(&self.covered).then(|| {
+        topics.is_subset(self.topics.covered()).then(|| {
             let all = cluster_topics(&self.metadata, topics, true);
             (all, cluster_topics(&self.metadata, topics, self.is_rack_aware))
         })

@@ -190,8 +190,7 @@ impl Core {
     }
 
     fn pause(&mut self, partitions: BTreeSet<TopicPartition>, paused: bool) -> Result<(), Error> {
-        let assigned: BTreeSet<&TopicPartition> = self.fetching.assignment().collect();
-        if let Some(stranger) = partitions.iter().find(|partition| !assigned.contains(partition)) {
+        if let Some(stranger) = partitions.iter().find(|partition| !self.fetching.is_assigned(partition)) {
             return Err(not_assigned(stranger));
         }
         for partition in &partitions {
@@ -206,7 +205,7 @@ impl Core {
     }
 
     fn current_lag(&mut self, partition: &TopicPartition) -> Result<Answer, Error> {
-        if !self.fetching.assignment().any(|owned| owned == partition) {
+        if !self.fetching.is_assigned(partition) {
             return Err(not_assigned(partition));
         }
         self.fetching.want_lag(partition);
@@ -219,9 +218,7 @@ impl Core {
             let fetching = &self.fetching;
             let answer = match (fetching.position(partition), fetching.error_of(partition)) {
                 (Some(place), _) => Ok(Answer::Position(place.offset)),
-                (None, _) if !fetching.assignment().any(|owned| owned == partition) => {
-                    Err(not_assigned(partition))
-                }
+                (None, _) if !fetching.is_assigned(partition) => Err(not_assigned(partition)),
                 // The next poll tells it, too.
                 (None, Some(error)) => Err(error.clone().into()),
                 (None, None) if *deadline > now => return true,

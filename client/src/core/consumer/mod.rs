@@ -6,6 +6,7 @@
 //!   (clock, sockets,                           |                          answer a call, wait until
 //!    the application's calls)                  |
 //!      brokers.rs: metadata, any broker, fetching   <- Network, Metadata, Fetching
+//!      topics.rs:  the topics that are wanted       <- Subscription, Membership, Fetching
 //!      group.rs:   joining, heartbeats, leaving     <- Coordinator, Membership, Heartbeat
 //!      offsets.rs: commits, committed offsets       <- Commits, Committed
 //!      lookups.rs: offsets, ends and topics, looked up  <- Lookups
@@ -24,6 +25,7 @@ mod offsets;
 mod reports;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -45,6 +47,7 @@ use super::wall_clock::WallClock;
 use crate::{Config, ConfigError, Error};
 use group::{Farewell, Group, Handover, Unsubscribing};
 use reports::Reported;
+use topics::Topics;
 
 /// The consumer, without a clock and without sockets.
 #[derive(Debug)]
@@ -56,8 +59,7 @@ pub struct Core {
     rng: Rng,
     network: Network<Tag>,
     metadata: Metadata,
-    /// The topics that the last answer about metadata was asked for.
-    covered: BTreeSet<Str>,
+    topics: Topics,
     fetching: Fetching,
     /// `None` without a `group.id`.
     group: Option<Group>,
@@ -103,6 +105,13 @@ enum Tag {
     Commit(Generation),
     Committed { asked: BTreeSet<TopicPartition>, assignment: u64 },
     Lookup(LookupToken),
+}
+
+impl Tag {
+    fn is_about_the_group(&self) -> bool {
+        use Tag::{GroupHeartbeat, Heartbeat, Join, Leave, Sync};
+        matches!(self, Join | Sync | Heartbeat(_) | GroupHeartbeat(_) | Leave(_))
+    }
 }
 
 /// A poll that waits for its answer.
@@ -170,7 +179,7 @@ impl Core {
             is_rack_aware: !config.client_rack.is_empty(),
             network,
             metadata: Metadata::new(config.bootstrap_servers.clone(), config.metadata_settings()),
-            covered: BTreeSet::new(),
+            topics: Topics::default(),
             fetching: Fetching::new(config.fetch_settings(), WallClock::new(now, unix_ms)),
             group: Group::new(config, &mut rng, now),
             subscription: Subscription::new(config.exclude_internal_topics),
@@ -270,6 +279,9 @@ impl Core {
             let answer = returned.answer;
             let retry = answer.as_ref().ok().and_then(|(_, answer)| Report::retry(answer));
             retry.into_iter().for_each(|retry| self.report(retry));
+            if returned.tag.is_about_the_group() {
+                self.topics.may_have_changed();
+            }
             match returned.tag {
                 Tag::Metadata { topics, all } => self.metadata_answered(topics, all, answer, now),
                 Tag::FindCoordinator => self.coordinator_answered(answer, now),

@@ -12,6 +12,7 @@ mod lookups;
 mod offsets;
 mod patterns;
 mod pins;
+mod polls;
 mod rebalances;
 mod recovery;
 mod reports;

@@ -45,6 +45,17 @@ fn a_pattern_is_joined_with_the_topics_that_match() {
 }
 
 #[test]
+fn a_topic_that_is_new_is_asked_about_at_once_whatever_was_asked_in_vain() {
+    let mut sim = Sim::new(config());
+    sim.subscribe(&["nowhere"]);
+    sim.poll(10 * SECOND).unwrap();
+    let asked = sim.times(Api::Metadata).len();
+    sim.subscribe(&["t"]);
+    sim.run();
+    assert_eq!(sim.times(Api::Metadata).len(), asked + 1);
+}
+
+#[test]
 fn a_topic_that_comes_or_goes_is_noticed_within_metadata_max_age() {
     let mut sim = with_pattern(config(), "t.*");
     sim.poll(SECOND).unwrap();
