@@ -15,7 +15,7 @@ use milena_client::delivery::Delivery;
 use milena_client::{Config, Error, FetchNotice, TopicPartition};
 
 use crate::checks::Ledger;
-use crate::history::{Commits, History};
+use crate::history::{Commits, History, Kind};
 use crate::network::ClientId;
 use crate::rng::Rng;
 use crate::trace::Trace;
@@ -52,17 +52,25 @@ enum Doing {
 enum Call {
     Subscribe,
     Poll { deadline: Instant },
-    Commit,
+    Commit(Commit),
     Seek(TopicPartition, i64),
     Other,
     Close { deadline: Instant },
+}
+
+/// What it wants to be committed: where each partition goes on, and how often something was committed for it before.
+#[derive(Clone, Debug)]
+struct Commit {
+    offsets: Vec<(TopicPartition, i64, usize)>,
+    /// It has named the offsets; else they are those of what was delivered.
+    is_exact: bool,
 }
 
 /// What its rebalance listener is at.
 #[derive(Debug)]
 enum Listening {
     Until(Instant, Rebalance),
-    Committing(CallId, Rebalance),
+    Committing(CallId, Commit, Rebalance),
 }
 
 #[derive(Debug)]
@@ -211,12 +219,12 @@ impl Application {
                 Commits::Automatic => {}
                 Commits::Sync => {
                     let command = Command::Commit { offsets: None, deadline };
-                    return self.call(Call::Commit, command, core, around);
+                    return self.call(Call::Commit(self.commit(false, around)), command, core, around);
                 }
                 Commits::Offsets => {
                     let offsets: Offsets = self.next.clone();
                     let command = Command::Commit { offsets: Some(offsets), deadline };
-                    return self.call(Call::Commit, command, core, around);
+                    return self.call(Call::Commit(self.commit(true, around)), command, core, around);
                 }
                 Commits::Async => {
                     self.report(core, around);
@@ -229,6 +237,32 @@ impl Application {
             }
         }
         self.poll(around.now + POLL, core, around);
+    }
+
+    fn commit(&self, is_exact: bool, around: &Around<'_>) -> Commit {
+        let before = |partition| around.ledger.commits_of(partition).len().saturating_sub(1);
+        let each =
+            self.next.iter().map(|(partition, next)| (partition.clone(), next.offset, before(partition)));
+        Commit { offsets: each.collect(), is_exact }
+    }
+
+    /// It was told that this is committed, and so the group must have it, or have had it since.
+    fn check_commit(&self, commit: &Commit, around: &Around<'_>) {
+        for (partition, offset, before) in &commit.offsets {
+            let is_theirs = around.ledger.owned(self.id).any(|owned| owned == partition);
+            // Where a log has lost an end, the consumer is elsewhere before the application learns of it.
+            let is_elsewhere = around.history.has(Kind::Truncate) || around.history.has(Kind::Trim);
+            if !commit.is_exact && (!is_theirs || is_elsewhere) {
+                continue;
+            }
+            let commits = &around.ledger.commits_of(partition)[*before..];
+            let is_there = commits.iter().any(|known| known == offset || !commit.is_exact && known > offset);
+            assert!(
+                is_there,
+                "client {} was told that {offset} is committed for {partition}, and that was {commits:?}",
+                self.id
+            );
+        }
     }
 
     fn poll(&mut self, deadline: Instant, core: &mut Core, around: &mut Around<'_>) {
@@ -362,7 +396,7 @@ impl Application {
                         let command = Command::Commit { offsets: None, deadline };
                         core.handle(Event::Called { call, command }, around.now);
                         was_told = true;
-                        Listening::Committing(call, rebalance)
+                        Listening::Committing(call, self.commit(false, around), rebalance)
                     } else {
                         let works = around.rng.millis(0..=around.history.work_ms);
                         Listening::Until(around.now + works, rebalance)
@@ -372,8 +406,11 @@ impl Application {
                     self.acknowledge(&rebalance, core, around);
                     was_told = true;
                 }
-                Some(Listening::Committing(call, rebalance)) if self.answers.contains_key(&call) => {
+                Some(Listening::Committing(call, commit, rebalance)) if self.answers.contains_key(&call) => {
                     let answer = self.answers.remove(&call);
+                    if let Some(Ok(_)) = answer {
+                        self.check_commit(&commit, around);
+                    }
                     around.trace.note(&self.name, || format!("its listener's commit: {answer:?}"));
                     self.acknowledge(&rebalance, core, around);
                     was_told = true;
@@ -401,7 +438,7 @@ impl Application {
         let answer = self.answers.remove(&id).expect("it was looked for");
         // Nobody waits for other answers, but the listener.
         let listeners = match &self.listening {
-            Some(Listening::Committing(call, _)) => Some(*call),
+            Some(Listening::Committing(call, ..)) => Some(*call),
             _ => None,
         };
         self.answers.retain(|call, _| Some(*call) == listeners);
@@ -425,7 +462,8 @@ impl Application {
                 self.next.insert(partition.clone(), OffsetAndMetadata::new(offset));
                 around.ledger.sought(self.id, &partition, offset);
             }
-            Call::Commit => self.commit_failed |= answer.is_err(),
+            Call::Commit(commit) if answer.is_ok() => self.check_commit(&commit, around),
+            Call::Commit(_) => self.commit_failed = true,
             Call::Subscribe | Call::Seek(..) | Call::Other => {}
         }
         self.take_updates(around);

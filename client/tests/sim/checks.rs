@@ -6,7 +6,8 @@
 //! | order | within an ownership, each record of the log comes once, in order, and none is left out |
 //! | beginning | an ownership begins where the group has committed, or before what nobody has processed |
 //! | commits | never go back, never pass a record that no application has processed, and are made in a generation in which the partition was owned |
-//! | log | what a producer sends is there once, in order, and where it was told |
+//! | log | what a producer sends is there as often as its settings promise, in order, and where it was told |
+//! | producers | each record is settled once, in time, and fails only with what can go wrong (`producer.rs`, `habits.rs`) |
 //!
 //! What has to be true in the end is in `run.rs` and `peace.rs`.
 //!
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use milena_client::TopicPartition;
 
 use crate::network::ClientId;
+use crate::promises::{Promise, Promises, author};
 
 /// What a record says: a number that no other record has. Its upper half is that of the client that wrote it.
 pub type Value = u64;
@@ -27,8 +29,7 @@ pub type Value = u64;
 pub struct Ledger {
     logs: BTreeMap<TopicPartition, Log>,
     holders: BTreeMap<ClientId, Holder>,
-    /// The producers whose records may be in the log once only, and in order.
-    idempotent: BTreeSet<ClientId>,
+    pub promises: Promises,
     /// Where a group without offsets begins is its own affair (`auto.offset.reset=latest`).
     from_latest: bool,
     /// Nothing goes wrong any more, and everybody has seen it.
@@ -43,15 +44,27 @@ struct Log {
     records: BTreeMap<i64, Entry>,
     /// What was there before a truncation: may still come, and counts for nothing.
     gone: BTreeSet<(i64, Value)>,
-    /// The last record of each idempotent producer.
-    last_of: BTreeMap<ClientId, Value>,
+    /// Where it begins.
+    start: i64,
+    /// It has lost its end before.
+    was_cut: bool,
     committed: Option<i64>,
     /// The least that may be committed.
     floor: i64,
-    /// Behind this the log is not what it was, and a commit from before may still come: only what lies before it is certain.
-    cut_at: Option<i64>,
+    /// All that was committed.
+    commits: Vec<i64>,
+    cut: Option<Cut>,
     /// Below this a consumer may read on behind a truncation that it has not noticed: what is written there may be left out.
     unnoticed: i64,
+}
+
+/// A log has lost its end, and a commit from before may still come: only what lies before the new end is certain, until all who
+/// read the partition have come back, and commit what they have read since.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    at: i64,
+    /// What is appended behind it has this leader epoch, or a later one. `None`: it does not tell.
+    epoch: Option<i32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +97,8 @@ struct Reading {
     begins_at: i64,
     /// The application has gone back in it.
     has_sought: bool,
+    /// It may still be at an offset of a log that has lost its end.
+    is_astray: bool,
     is_going: bool,
     /// It may have another owner already, in the generation that this one has missed.
     was_taken: bool,
@@ -112,51 +127,49 @@ impl Ledger {
     pub fn appended(&mut self, partition: &TopicPartition, base_offset: i64, values: &[Value]) {
         let log = self.logs.get_mut(partition).expect("all partitions are known");
         for (offset, &value) in (base_offset..).zip(values) {
-            let author = (value >> 32) as ClientId;
-            let is_numbered = self.idempotent.contains(&author);
+            let is_numbered = self.promises.of(author(value)) == Some(Promise::Once);
             let is_free = offset < log.unnoticed;
             let entry = Entry { value, is_delivered: false, is_processed: is_free, is_free };
             match log.records.get(&offset) {
                 Some(before) if is_numbered && before.value == value => continue,
-                None if is_numbered && log.gone.contains(&(offset, value)) => continue,
+                None if is_numbered && offset < log.start && log.gone.contains(&(offset, value)) => continue,
                 Some(before) => panic!("{partition} has {} and {value} at offset {offset}", before.value),
                 None => drop(log.records.insert(offset, entry)),
             }
-            if is_numbered {
-                let last = log.last_of.insert(author, value);
-                assert!(last < Some(value), "{partition} gets {value} of client {author} after {last:?}");
-            }
+            self.promises.appended(partition, value, log.was_cut);
         }
     }
 
-    /// A producer that numbers its records.
-    pub fn is_idempotent(&mut self, id: ClientId) {
-        self.idempotent.insert(id);
-    }
-
-    /// A producer was told that a record is at this offset.
-    pub fn acknowledged(&self, partition: &TopicPartition, offset: i64, value: Value) {
+    /// A producer was told that a record is at this offset; or that it is there, and not where.
+    pub fn acknowledged(&self, partition: &TopicPartition, offset: Option<i64>, value: Value) {
         let log = &self.logs[partition];
+        let Some(offset) = offset else {
+            let is_lost = self.promises.of(author(value)) == Some(Promise::AtMostOnce);
+            let is_there = is_lost || self.promises.has_seen(partition, value);
+            return assert!(is_there, "{value} is said to be in {partition}, and is not");
+        };
         let found = log.records.get(&offset).map(|entry| entry.value);
         let is_there = found == Some(value) || log.gone.contains(&(offset, value));
         assert!(is_there, "{value} is said to be at offset {offset} of {partition}, where {found:?} is");
     }
 
-    /// The end of a log was cut off. Readers behind it have to come back; `is_noticed`: before they read on.
-    pub fn truncated(&mut self, partition: &TopicPartition, end: i64, is_noticed: bool) {
+    /// The end of a log was cut off. Readers behind it have to come back; they notice by the leader epoch before they read on,
+    /// if there is one.
+    pub fn truncated(&mut self, partition: &TopicPartition, end: i64, epoch: Option<i32>) {
         let log = self.log(partition);
-        if !is_noticed {
+        if epoch.is_none() {
             log.unnoticed = log.unnoticed.max(log.end());
         }
+        log.was_cut = true;
         let gone = log.records.split_off(&end);
         log.gone.extend(gone.iter().map(|(offset, entry)| (*offset, entry.value)));
         log.floor = log.floor.min(end);
-        log.cut_at = Some(log.cut_at.map_or(end, |before| before.min(end)));
+        log.cut = Some(Cut { at: log.certain(end), epoch });
         for holder in self.holders.values_mut() {
             if let Some(reading) = holder.owned.get_mut(partition) {
                 reading.next = reading.next.map(|next| next.min(end));
                 reading.begins_at = reading.begins_at.min(end);
-                reading.has_sought = true;
+                reading.is_astray = true;
             }
         }
     }
@@ -164,6 +177,7 @@ impl Ledger {
     /// The beginning of a log was cut off.
     pub fn trimmed(&mut self, partition: &TopicPartition, start: i64) {
         let log = self.log(partition);
+        log.start = log.start.max(start);
         let kept = log.records.split_off(&start);
         let gone = std::mem::replace(&mut log.records, kept);
         log.gone.extend(gone.iter().map(|(offset, entry)| (*offset, entry.value)));
@@ -197,11 +211,30 @@ impl Ledger {
             panic!("{partition}: {offset} is committed, and offset {missed} has not been {what}");
         }
         log.committed = Some(offset);
-        let is_free = self.holders.values().any(|h| h.owned.get(partition).is_some_and(|r| r.has_sought));
+        let is_free = |reading: &Reading| reading.has_sought || reading.is_astray;
+        let is_free = self.holders.values().any(|h| h.owned.get(partition).is_some_and(is_free));
         if !is_free {
             let log = self.log(partition);
             log.floor = log.certain(offset);
         }
+    }
+
+    /// A commit of this was answered; of a record that was read in this leader epoch, and not late as above.
+    pub fn commit_done(&mut self, partition: &TopicPartition, offset: i64, epoch: i32, is_late: bool) {
+        let is_astray =
+            |holder: &Holder| holder.owned.get(partition).is_some_and(|reading| reading.is_astray);
+        let is_anyone = self.holders.values().any(is_astray);
+        let log = self.log(partition);
+        log.commits.push(offset);
+        let is_new = |cut: &mut Cut| offset > cut.at && cut.epoch.is_some_and(|cut| cut <= epoch);
+        if !is_late && !is_anyone {
+            log.cut.take_if(|cut| is_new(cut));
+        }
+    }
+
+    /// All that was committed for a partition, in order.
+    pub fn commits_of(&self, partition: &TopicPartition) -> &[i64] {
+        &self.logs[partition].commits
     }
 
     pub fn last_committed(&self, partition: &TopicPartition) -> Option<i64> {
@@ -243,7 +276,8 @@ impl Ledger {
         for partition in partitions {
             let log = self.log(partition);
             log.floor = log.floor.max(log.certain(log.committed.unwrap_or_default()));
-            let reading = Reading { begins_at: log.floor, ..Reading::default() };
+            let (begins_at, is_astray) = (log.floor, log.cut.is_some());
+            let reading = Reading { begins_at, is_astray, ..Reading::default() };
             let holder = self.holder(id);
             holder.owned_in.insert(partition.clone(), holder.generation);
             let before = holder.owned.insert(partition.clone(), reading);
@@ -280,8 +314,13 @@ impl Ledger {
         }
     }
 
-    /// A consumer sends a commit, as a member of this generation.
-    pub fn commits(&self, id: ClientId, partition: &TopicPartition, generation: i32) {
+    /// A consumer sends a commit, as a member of this generation. One that has missed a generation does not know that its
+    /// partition had another owner in that, who may have got further.
+    pub fn commits(&mut self, id: ClientId, partition: &TopicPartition, generation: i32, offset: i64) {
+        if self.holders[&id].owned.get(partition).is_some_and(|reading| reading.was_taken) {
+            let log = self.log(partition);
+            log.floor = log.floor.min(offset);
+        }
         let owned_in = self.holders[&id].owned_in.get(partition).copied().flatten();
         assert!(
             owned_in == Some(generation),
@@ -304,6 +343,7 @@ impl Ledger {
             assert!(was_there, "{partition} has never had {value} at offset {offset}");
             return;
         };
+        reading.is_astray &= log.cut.is_some_and(|cut| offset < cut.at);
         self.duplicates += usize::from(entry.is_delivered);
         entry.is_delivered = true;
         if let Some(next) = reading.next {
@@ -408,6 +448,6 @@ impl Log {
 
     /// As far as this offset, and where the log was cut off, no further than that.
     fn certain(&self, offset: i64) -> i64 {
-        self.cut_at.map_or(offset, |cut_at| cut_at.min(offset))
+        self.cut.map_or(offset, |cut| cut.at.min(offset))
     }
 }

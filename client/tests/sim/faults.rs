@@ -8,17 +8,20 @@ use crate::history::{GROUP, Kind, NODES};
 use crate::network::ClientId;
 use crate::world::{Happening, World};
 
-/// The most consumers at a time, and partitions of a topic.
+/// The most consumers and producers at a time, and partitions of a topic.
 const MOST_MEMBERS: usize = 5;
+const MOST_PRODUCERS: usize = 4;
 const MOST_PARTITIONS: usize = 8;
 
 impl World {
     /// One fault of those that this history has, and when the next one comes.
     pub fn fault(&mut self) {
-        if self.is_healed || self.history.faults.is_empty() {
+        // Errors come with the answers.
+        let kinds = self.history.faults.iter().copied().filter(|kind| *kind != Kind::Errors);
+        let kinds: Vec<Kind> = kinds.collect();
+        if self.is_healed || kinds.is_empty() {
             return;
         }
-        let kinds = self.history.faults.clone();
         let kind = *self.rng.pick(&kinds);
         self.do_fault(kind);
         self.run_broker();
@@ -68,8 +71,10 @@ impl World {
                 let truth = self.broker.records(&self.partitions[at].topic, partition).unwrap_or_default();
                 let end = truth.last().map_or(start, |record| record.offset + 1);
                 self.trace.note("fault", || format!("{} now ends at {end}", self.partitions[at]));
-                let is_noticed = !self.reads_on_after_truncation();
-                self.ledger.truncated(&self.partitions[at], end, is_noticed);
+                let epoch =
+                    self.broker.leader(&self.partitions[at].topic, partition).ok().map(|(_, epoch)| epoch);
+                let epoch = epoch.filter(|_| !self.reads_on_after_truncation());
+                self.ledger.truncated(&self.partitions[at], end, epoch);
             }
             Kind::Trim => {
                 let end = self.broker.log_end_offset(&topic, partition).unwrap_or_default();
@@ -92,8 +97,13 @@ impl World {
                     let is_noticed = self.rng.percent(60);
                     self.crash(id, is_noticed);
                     // Static members return; so do others, as somebody else.
-                    if instance.is_some() || self.members.is_empty() {
-                        self.join(instance);
+                    match instance {
+                        Some(instance) if self.rng.percent(50) => self.go_away(instance),
+                        Some(instance) => self.join(Some(instance)),
+                        None => {}
+                    }
+                    if self.members.is_empty() {
+                        self.join(None);
                     }
                 }
             }
@@ -111,8 +121,41 @@ impl World {
                     self.add_partitions(&topic, count as i32..count as i32 + 1);
                 }
             }
-            Kind::Join | Kind::Leave | Kind::Errors => {}
+            Kind::EndProducer if self.producers.len() < MOST_PRODUCERS => self.end_producer(),
+            Kind::Join | Kind::Leave | Kind::EndProducer | Kind::Errors => {}
         }
+    }
+
+    /// A producer closes, is dropped or crashes, and another one is there.
+    fn end_producer(&mut self) {
+        let open = self.producers.values().filter(|producer| producer.is_open());
+        let open: Vec<ClientId> = open.map(|producer| producer.id).collect();
+        if open.is_empty() {
+            return;
+        }
+        let id = *self.rng.pick(&open);
+        let now = self.clock.now;
+        let how = self.rng.below(4);
+        self.trace.note(&format!("p{id}"), || ["crashes", "crashes unseen", "is dropped", "closes"][how]);
+        let deadline = now + self.rng.millis(0..=3_000);
+        let producer = self.producers.get_mut(&id).expect("it was chosen from those that there are");
+        match how {
+            0 | 1 => self.remove_producer(id, how == 0),
+            2 => producer.abandon(now),
+            _ => producer.close(deadline, now),
+        }
+        self.add_producer();
+    }
+
+    /// A static member is gone, and returns before or after its session is over, or does not.
+    pub fn go_away(&mut self, instance: String) {
+        if self.is_healed || self.rng.percent(30) {
+            return;
+        }
+        let session_ms = self.history.session_timeout.as_millis() as u64;
+        let back = self.clock.now + self.rng.millis(0..=2 * session_ms);
+        self.away.insert(instance.clone());
+        self.clock.put(back, Happening::Returns(instance));
     }
 
     /// A broker that was stopped starts.
@@ -136,6 +179,11 @@ impl World {
         // What is still on its way there would be a fault: a commit that comes after its successor.
         for link in self.network.given_up() {
             self.network.break_off(link, &mut self.clock);
+        }
+        for instance in std::mem::take(&mut self.away) {
+            if self.rng.percent(50) {
+                self.join(Some(instance));
+            }
         }
         let now = self.clock.now;
         self.members.values_mut().for_each(|member| member.application.wake(now));

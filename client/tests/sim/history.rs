@@ -59,10 +59,12 @@ pub enum Kind {
     /// An application does not poll for longer than `max.poll.interval.ms`.
     SlowPoll,
     AddPartitions,
+    /// A producer closes, or is no more; another one takes its place.
+    EndProducer,
 }
 
 impl Kind {
-    const ALL: [(Kind, u64); 15] = [
+    const ALL: [(Kind, u64); 16] = [
         // With how often it is there, in percent of histories.
         (Kind::Restart, 35),
         (Kind::MoveLeader, 40),
@@ -71,14 +73,15 @@ impl Kind {
         (Kind::EvictSessions, 30),
         (Kind::EndSession, 25),
         (Kind::Disconnect, 30),
-        (Kind::Truncate, 20),
+        (Kind::Truncate, 25),
         (Kind::Trim, 15),
-        (Kind::Errors, 40),
+        (Kind::Errors, 50),
         (Kind::Join, 60),
         (Kind::Leave, 50),
         (Kind::Crash, 40),
         (Kind::SlowPoll, 30),
         (Kind::AddPartitions, 15),
+        (Kind::EndProducer, 25),
     ];
 }
 
@@ -120,6 +123,12 @@ pub struct History {
     pub writers: usize,
     /// The longest between two batches of a producer, in milliseconds.
     pub produce_every_ms: u64,
+    /// Whether producers give records up (`delivery.timeout.ms`, `retries`, `max.block.ms`).
+    pub gives_up: bool,
+    /// Whether what a producer has sent can arrive after it has given up the connection, and has sent it again on another one.
+    pub comes_late: bool,
+    /// The largest batch that topics take, if it is a small one: larger ones have to be split.
+    pub message_max_bytes: Option<u32>,
     /// The newest versions of the APIs of which the brokers do not have all.
     pub versions: Vec<(Api, i16)>,
 }
@@ -148,8 +157,8 @@ impl History {
             &[Strategy::CooperativeSticky],
         ];
         let strategies = rng.pick(strategies).to_vec();
-        // After a truncation nobody can promise a producer that nothing is there twice.
-        let producers = if faults.contains(&Kind::Truncate) { 0 } else { rng.below(3) };
+        let producers = rng.below(3);
+        let gives_up = rng.percent(35);
         let writers = if producers == 0 { 1 + rng.below(2) } else { rng.below(2) };
         let max_poll_records = *rng.pick(&[1, 3, 10, 500]);
         let loses_records = faults.contains(&Kind::Truncate) || faults.contains(&Kind::Trim);
@@ -182,6 +191,11 @@ impl History {
             producers,
             writers,
             produce_every_ms: *rng.pick(&[300, 1_000, 2_500]),
+            gives_up,
+            // Were a batch that was given up to arrive late, and those behind it, these would be there twice: they have got
+            // other numbers in the meantime. Nothing in Kafka's protocol could keep that from happening.
+            comes_late: !gives_up && rng.percent(50),
+            message_max_bytes: rng.percent(25).then(|| rng.within(200..=600) as u32),
             versions: Vec::new(),
             faults,
         };
@@ -210,7 +224,8 @@ impl History {
     pub fn can_leave_out(&self) -> bool {
         let is_cooperative =
             self.protocol == GroupProtocol::Classic && self.strategies == [Strategy::CooperativeSticky];
-        is_cooperative && self.static_percent > 0 && self.has(Kind::Crash)
+        let goes_away = self.has(Kind::Crash) || self.has(Kind::Leave);
+        is_cooperative && self.static_percent > 0 && goes_away
     }
 
     /// Whether a static member may be fenced by what it was itself before: what that has sent can come late.

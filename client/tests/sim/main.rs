@@ -15,23 +15,26 @@
 //! |---|---|
 //! | `history.rs` | what a seed decides beforehand |
 //! | `run.rs` | a history from its beginning to its end; many of them |
-//! | `world.rs` | everything there is, and one step after the other |
+//! | `world.rs`, `brokers.rs` | everything there is, and one step after the other; what the brokers do |
 //! | `clock.rs`, `rng.rs`, `trace.rs` | time, chance, and what went on |
 //! | `network.rs` | connections |
 //! | `member.rs`, `application.rs` | a consumer, and the application that has it |
-//! | `producer.rs`, `writer.rs` | who writes: a producer, and somebody who makes duplicates |
+//! | `producer.rs`, `habits.rs`, `writer.rs` | who writes: a producer, what it is like, and somebody who makes duplicates |
 //! | `faults.rs`, `spoil.rs` | what goes wrong |
-//! | `checks.rs` | what has to be true |
+//! | `checks.rs`, `promises.rs` | what has to be true; of what is written in particular |
 
 mod application;
+mod brokers;
 mod checks;
 mod clock;
 mod faults;
+mod habits;
 mod history;
 mod member;
 mod network;
 mod peace;
 mod producer;
+mod promises;
 mod rng;
 mod run;
 mod spoil;

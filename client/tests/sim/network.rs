@@ -186,6 +186,9 @@ impl Network {
         }
         *sent += 1;
         assert!(*sent <= REQUESTS.0, "client {client} sends {sent} requests in {:?}", clock.now - *since);
+        if !request.expects_response() {
+            clock.put(clock.now, Happening::Written(id));
+        }
         if self.rng.per_mille(self.weather.breaks_before) {
             return self.break_midway(id, bytes.freeze(), Towards::Broker, clock);
         }
@@ -244,16 +247,22 @@ impl Network {
         std::iter::from_fn(decode).collect()
     }
 
-    /// The client closes its end. What it has written still arrives, but for what is held up: were that to arrive after
-    /// what the client sends on its next connection, an old commit would take the place of a newer one, and there is nothing in
-    /// Kafka's protocol that could keep it from doing so.
-    pub fn close_at_client(&mut self, client: ClientId, end: ClientEnd, clock: &mut Clock<Happening>) {
+    /// The client closes its end. What it has written still arrives, but for what is held up, unless `comes_late`: were that to
+    /// arrive after what the client sends on its next connection, an old commit would take the place of a newer one, and there
+    /// is nothing in Kafka's protocol that could keep it from doing so.
+    pub fn close_at_client(
+        &mut self,
+        client: ClientId,
+        end: ClientEnd,
+        comes_late: bool,
+        clock: &mut Clock<Happening>,
+    ) {
         let Some(id) = self.by_client.remove(&(client, end)) else { return };
         let later = clock.now + self.latency();
         let soon = clock.now + Duration::from_millis(self.weather.latency_ms + 1);
         let link = link_of(&mut self.links, id);
         link.is_clients = false;
-        let lost = if link.last.1 <= soon { later.max(link.last.1) } else { later };
+        let lost = if comes_late || link.last.1 <= soon { later.max(link.last.1) } else { later };
         clock.put(lost, Happening::BrokerLoses(id));
     }
 
@@ -294,6 +303,11 @@ impl Network {
     /// The connections that their clients have given up, and whose last bytes may still be on their way.
     pub fn given_up(&self) -> Vec<LinkId> {
         self.links.iter().filter(|(_, link)| !link.is_clients).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether what a client has sent may still arrive on a connection that it has given up.
+    pub fn may_come_late(&self, client: ClientId) -> bool {
+        self.links.values().any(|link| link.client == client && !link.is_clients && link.is_brokers)
     }
 
     /// All connections there are.

@@ -13,8 +13,10 @@ use crate::peace;
 use crate::trace::Trace;
 use crate::world::World;
 
-/// How long a group may take, once all is well, until everything is as it has to be.
+/// How long a group may take, once all is well, until everything is as it has to be; and at the most, while it still reads what
+/// nobody has read before.
 const HEALING: Duration = Duration::from_secs(90);
+const READING: Duration = Duration::from_secs(600);
 /// How long nothing may change then: longer than any session, and than `max.poll.interval.ms`.
 pub const QUIET: Duration = Duration::from_secs(8);
 /// Nobody reads of more failures than this.
@@ -55,17 +57,21 @@ pub fn live(seed: u64, trace: Trace) -> Told {
 fn end_writing(world: &mut World) {
     let now = world.clock.now;
     let mut partitions = Some(world.partitions.clone());
-    world
-        .producers
-        .values_mut()
-        .for_each(|producer| producer.end(partitions.take().unwrap_or_default(), now));
+    for producer in world.producers.values_mut().filter(|producer| producer.is_open()) {
+        let last = if producer.is_sure() { partitions.take() } else { None };
+        producer.end(last.unwrap_or_default(), now);
+    }
+    if partitions.is_some() && world.writers.is_empty() {
+        world.add_writer();
+    }
     world.writers.values_mut().for_each(|writer| writer.end(partitions.take().unwrap_or_default(), now));
 }
 
 /// Everything is read and committed, and the group is stable; and so it stays.
 pub fn settle(world: &mut World) {
     let now = world.clock.now;
-    let patience = now + HEALING;
+    let mut patience = now + HEALING;
+    let mut read = 0;
     // By then all who came back are in the group.
     let mut rebalance = world.history.can_leave_out().then_some(now + QUIET);
     let mut next_look = now;
@@ -78,6 +84,10 @@ pub fn settle(world: &mut World) {
         next_look = world.clock.now + Duration::from_millis(500);
         let (owners, delivered) = (world.ledger.owners(), world.ledger.delivered);
         let wrong = unfinished(world);
+        if delivered - world.ledger.duplicates > read {
+            read = delivered - world.ledger.duplicates;
+            patience = (world.clock.now + HEALING).min(now + READING);
+        }
         if rebalance.is_some_and(|at| world.clock.now >= at) && is_left_out(world) {
             rebalance = None;
             world.join(None);
@@ -87,7 +97,7 @@ pub fn settle(world: &mut World) {
         }
         if world.clock.now > patience {
             let wrong = wrong.unwrap_or_else(|| "the group goes on changing".to_owned());
-            panic!("after {HEALING:?} of peace, {wrong}");
+            panic!("after {:?} of peace, {wrong}", world.clock.now - now);
         }
     }
 }
@@ -133,14 +143,16 @@ fn check_logs(world: &World) {
     }
 }
 
-/// All consumers close, in time, and without undoing anything.
+/// All close, in time, and without undoing anything.
 fn close(world: &mut World) {
+    let now = world.clock.now;
     world.members.values_mut().for_each(|member| member.application.leave());
-    let end = world.clock.now + CLOSING;
-    while world.clock.now < end && !world.members.is_empty() {
+    world.producers.values_mut().for_each(|producer| producer.close(now + CLOSING, now));
+    let end = now + CLOSING;
+    while world.clock.now < end && !(world.members.is_empty() && world.producers.is_empty()) {
         world.step(end);
     }
-    let left: Vec<_> = world.members.keys().collect();
+    let left: Vec<_> = world.members.keys().chain(world.producers.keys()).collect();
     assert!(left.is_empty(), "clients {left:?} have not closed");
     world.see_committed(false);
 }

@@ -8,6 +8,9 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
+use milena_protocol::RequestBody;
+use milena_protocol::records::Batches;
+
 /// How many lines are kept.
 const LINES: usize = 150;
 
@@ -62,4 +65,32 @@ impl Trace {
     pub fn lines(&self) -> Vec<String> {
         self.0.iter().flat_map(|kept| kept.borrow().lines.iter().cloned().collect::<Vec<_>>()).collect()
     }
+}
+
+/// A request for a line of the trace: of batches who counts them, and how.
+pub fn brief(body: &RequestBody) -> String {
+    let RequestBody::Produce(request) = body else { return short(body) };
+    let mut line = format!("Produce, acks {}:", request.acks);
+    for topic in &request.topic_data {
+        let name =
+            if topic.name.is_empty() { format!("{:?}", topic.topic_id) } else { topic.name.to_string() };
+        for data in &topic.partition_data {
+            for batch in Batches::new(data.records.as_deref().unwrap_or_default()).flatten() {
+                let (epoch, first, count) =
+                    (batch.producer_epoch, batch.base_sequence, batch.count.unwrap_or(-1));
+                line += &format!(" {name}-{} epoch {epoch} {first}+{count}", data.index);
+            }
+        }
+    }
+    line
+}
+
+/// As much of a message as a line of the trace has room for.
+pub fn short(message: &impl std::fmt::Debug) -> String {
+    let mut text = format!("{message:?}").replace("unknown_tagged_fields: TaggedFields([])", "");
+    if text.len() > 600 {
+        let end = (0..600).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(end);
+    }
+    text
 }

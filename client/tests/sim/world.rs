@@ -6,25 +6,25 @@ use std::time::Instant;
 use bytes::Bytes;
 use milena_broker::core::Core as Broker;
 use milena_broker::core::catalog::BrokerNode;
-use milena_broker::core::io::{Action as BrokerAction, Event as BrokerEvent};
+use milena_broker::core::io::Event as BrokerEvent;
 use milena_client::TopicPartition;
 use milena_client::core::consumer::Core;
 use milena_client::core::io::{Action, Event};
 use milena_client::core::metadata::Address;
 use milena_client::core::producer::io::{Action as ProducerAction, Event as ProducerEvent};
-use milena_protocol::records::{Batches, Decompressor};
-use milena_protocol::{Request, RequestBody, Response, ResponseBody};
+use milena_protocol::records::Decompressor;
+use milena_protocol::{RequestBody, Response};
 
 use crate::application::{Application, Around};
-use crate::checks::{Ledger, Value};
+use crate::checks::Ledger;
 use crate::clock::{Clock, NOON};
-use crate::history::{GROUP, HOST, History, Kind, NODES, PORT};
+use crate::habits::Habits;
+use crate::history::{HOST, History, Kind, NODES, PORT};
 use crate::member::{self, Member, Told};
 use crate::network::{ClientId, LinkId, Network};
-use crate::producer::Producer;
+use crate::producer::{Fate, Producer};
 use crate::rng::Rng;
-use crate::spoil;
-use crate::trace::Trace;
+use crate::trace::{Trace, brief, short};
 use crate::writer::{Wish, Writer};
 
 /// Something that will happen.
@@ -34,6 +34,8 @@ pub enum Happening {
     Knocks(LinkId),
     /// The client learns that it is connected.
     Established(LinkId),
+    /// A request that has no answer is written.
+    Written(LinkId),
     ToBroker(LinkId, Bytes),
     ToClient(LinkId, Bytes),
     ClientLoses(LinkId, &'static str),
@@ -41,6 +43,8 @@ pub enum Happening {
     /// It is time for a fault.
     Fault,
     StartBroker(i32),
+    /// A static member is there again.
+    Returns(String),
 }
 
 /// How many connections a consumer may have: to each broker, to the coordinator, and to one to begin with.
@@ -53,9 +57,9 @@ pub struct World {
     pub rng: Rng,
     pub network: Network,
     pub broker: Broker,
-    broker_deadline: Option<Instant>,
+    pub broker_deadline: Option<Instant>,
     /// The brokers that accept connections.
-    listening: BTreeSet<i32>,
+    pub listening: BTreeSet<i32>,
     pub members: BTreeMap<ClientId, Member>,
     pub producers: BTreeMap<ClientId, Producer>,
     pub writers: BTreeMap<ClientId, Writer>,
@@ -63,8 +67,10 @@ pub struct World {
     pub trace: Trace,
     pub is_healed: bool,
     last_client: ClientId,
+    /// Static members that are gone, and return.
+    pub away: BTreeSet<String>,
     pub partitions: Vec<TopicPartition>,
-    decompressor: Decompressor,
+    pub decompressor: Decompressor,
 }
 
 impl World {
@@ -85,6 +91,7 @@ impl World {
             trace,
             is_healed: false,
             last_client: 0,
+            away: BTreeSet::new(),
             partitions: Vec::new(),
             decompressor: Decompressor::new(),
             history,
@@ -95,23 +102,16 @@ impl World {
         world.grow_old();
         for (n, count) in world.history.topics.clone().into_iter().enumerate() {
             let (name, replicas) = (format!("t{n}"), 2 + world.rng.below(2));
-            let created = world.broker.create_topic(&name, Some(count), Some(replicas), &[], world.clock.now);
-            created.expect("it has no settings");
+            let limit = world.history.message_max_bytes.map(|bytes| bytes.to_string());
+            let settings: Vec<_> = limit.iter().map(|bytes| ("max.message.bytes", bytes.as_str())).collect();
+            let (count, replicas, now) = (Some(count), Some(replicas), world.clock.now);
+            let created = world.broker.create_topic(&name, count, replicas, &settings, now);
+            let count = count.unwrap_or_default();
+            created.expect("topics have that setting");
             world.add_partitions(&name, 0..count as i32);
         }
-        for _ in 0..world.history.producers {
-            let id = world.new_client();
-            let rng = Rng::new(world.rng.next_u64());
-            let producer = Producer::new(id, rng, world.history.produce_every_ms, world.clock.now, NOON);
-            world.producers.insert(id, producer);
-            world.ledger.is_idempotent(id);
-        }
-        for _ in 0..world.history.writers {
-            let id = world.new_client();
-            let rng = Rng::new(world.rng.next_u64());
-            let writer = Writer::new(id, rng, world.history.produce_every_ms, world.clock.now);
-            world.writers.insert(id, writer);
-        }
+        (0..world.history.producers).for_each(|_| world.add_producer());
+        (0..world.history.writers).for_each(|_| world.add_writer());
         for _ in 0..world.history.members {
             world.join(None);
         }
@@ -129,6 +129,30 @@ impl World {
     fn new_client(&mut self) -> ClientId {
         self.last_client += 1;
         self.last_client
+    }
+
+    pub fn add_producer(&mut self) {
+        let id = self.new_client();
+        let mut rng = Rng::new(self.rng.next_u64());
+        let habits = Habits::draw(&self.history, &mut rng);
+        self.trace.note(&format!("p{id}"), || format!("{habits:?}"));
+        self.ledger.promises.make(id, habits.promise());
+        let unix_ms = NOON + self.clock.elapsed().as_millis() as i64;
+        let (every_ms, time) = (self.history.produce_every_ms, (self.clock.now, unix_ms));
+        let is_settled = !self.history.has(Kind::AddPartitions);
+        self.producers.insert(id, Producer::new(id, habits, rng, every_ms, is_settled, time));
+    }
+
+    pub fn add_writer(&mut self) {
+        let id = self.new_client();
+        let rng = Rng::new(self.rng.next_u64());
+        self.writers.insert(id, Writer::new(id, rng, self.history.produce_every_ms, self.clock.now));
+    }
+
+    /// A producer is no more.
+    pub fn remove_producer(&mut self, id: ClientId, is_noticed: bool) {
+        self.producers.remove(&id);
+        self.lose_links(id, is_noticed);
     }
 
     /// One more consumer, in the place of the one of this instance if one is given.
@@ -161,10 +185,14 @@ impl World {
         let Some(member) = self.members.remove(&id) else { return };
         self.trace.note(&member.application.name, || format!("crashes, noticed: {is_noticed}"));
         self.ledger.ends(id);
+        self.lose_links(id, is_noticed);
+    }
+
+    fn lose_links(&mut self, id: ClientId, is_noticed: bool) {
         for link in self.network.of_client(id) {
             let Some((client, end)) = self.network.clients(link) else { continue };
             if is_noticed {
-                self.network.close_at_client(client, end, &mut self.clock);
+                self.network.close_at_client(client, end, false, &mut self.clock);
             } else {
                 self.network.lost_at_client(link);
             }
@@ -208,7 +236,7 @@ impl World {
             match wish {
                 Wish::Connect(end, node) => self.network.connect(id, end, Some(node), &mut self.clock),
                 Wish::Send(end, request) => self.network.ask(id, end, &request, &mut self.clock),
-                Wish::Close(end) => self.network.close_at_client(id, end, &mut self.clock),
+                Wish::Close(end) => self.network.close_at_client(id, end, false, &mut self.clock),
             }
         }
     }
@@ -235,6 +263,10 @@ impl World {
                 }
                 self.tell(client, Event::Connected { connection });
             }
+            Happening::Written(link) => {
+                let Some((client, connection)) = self.network.clients(link) else { return };
+                self.tell(client, Event::Written { connection });
+            }
             Happening::ToBroker(link, bytes) => {
                 self.network.come_to_broker(link, &bytes);
                 self.read_on(link);
@@ -254,6 +286,11 @@ impl World {
             }
             Happening::Fault => self.fault(),
             Happening::StartBroker(node) => self.start_broker(node),
+            Happening::Returns(instance) => {
+                if self.away.remove(&instance) {
+                    self.join(Some(instance));
+                }
+            }
         }
     }
 
@@ -269,6 +306,9 @@ impl World {
         let Some((client, connection)) = self.network.clients(link) else { return };
         if let Some(writer) = self.writers.get_mut(&client) {
             return writer.received(connection, &response, self.clock.now);
+        }
+        if self.producers.contains_key(&client) {
+            self.trace.note(&format!("p{client}"), || format!("<- {}", short(&response.body)));
         }
         if let Some(member) = self.members.get_mut(&client) {
             self.trace.note(&member.application.name, || format!("<- {}", short(&response.body)));
@@ -298,6 +338,7 @@ impl World {
                     ProducerEvent::Lost { connection, reason, fault }
                 }
                 Event::Received { connection, response } => ProducerEvent::Received { connection, response },
+                Event::Written { connection } => ProducerEvent::Written { connection },
                 other => unreachable!("the network does nothing else: {other:?}"),
             };
             producer.core.handle(event, self.clock.now);
@@ -327,18 +368,17 @@ impl World {
                         self.trace.note(&member.application.name, || format!("-> {}", short(&request.body)));
                         if let RequestBody::OffsetCommit(commit) = &request.body {
                             for topic in &commit.topics {
-                                for partition in &topic.partitions {
-                                    let partition =
-                                        TopicPartition::new(&topic.name, partition.partition_index);
+                                for asked in &topic.partitions {
+                                    let partition = TopicPartition::new(&topic.name, asked.partition_index);
                                     let generation = commit.generation_id_or_member_epoch;
-                                    self.ledger.commits(id, &partition, generation);
+                                    self.ledger.commits(id, &partition, generation, asked.committed_offset);
                                 }
                             }
                         }
                         self.network.ask(id, connection, &request, &mut self.clock);
                     }
                     Action::Close { connection } => {
-                        self.network.close_at_client(id, connection, &mut self.clock);
+                        self.network.close_at_client(id, connection, false, &mut self.clock);
                     }
                     Action::Update(update) => member.application.tell(update),
                     Action::Report(report) => {
@@ -376,7 +416,9 @@ impl World {
             self.join(instance);
         } else if member.application.is_closed() && member.is_finished {
             self.trace.note(&format!("c{id}"), || "is closed");
+            let instance = member.instance.take();
             self.crash(id, true);
+            instance.into_iter().for_each(|instance| self.go_away(instance));
         }
     }
 
@@ -386,123 +428,51 @@ impl World {
         let Some(producer) = self.producers.get_mut(&id) else { return };
         producer.go_on(&self.partitions, now);
         let name = format!("p{id}");
-        loop {
+        let is_finished = loop {
             self.clock.step(&name);
             match producer.core.poll(now) {
                 ProducerAction::Connect { connection, address } => {
                     self.network.connect(id, connection, node_of(&address), &mut self.clock);
+                    let count = self.network.count(id);
+                    assert!(count <= CONNECTIONS, "client {id} has {count} connections");
                 }
                 ProducerAction::Send { connection, request } => {
-                    self.trace.note(&name, || format!("-> {}", short(&request.body)));
+                    self.trace.note(&name, || format!("-> {}", brief(&request.body)));
                     self.network.ask(id, connection, &request, &mut self.clock);
                 }
                 ProducerAction::Close { connection } => {
-                    self.network.close_at_client(id, connection, &mut self.clock);
+                    let comes_late = self.history.comes_late;
+                    self.network.close_at_client(id, connection, comes_late, &mut self.clock);
                 }
-                ProducerAction::Settled(settled) => producer.settled(&settled),
+                ProducerAction::Settled(settled) => {
+                    self.trace.note(&name, || format!("{settled:?}"));
+                    producer.settled(&settled, now);
+                }
                 ProducerAction::Report(report) => self.trace.note(&name, || member::line(&report)),
-                ProducerAction::Answer { .. } | ProducerAction::Disconnected { .. } => {}
+                ProducerAction::Answer { call, answer } => producer.answered(call, answer, now),
+                ProducerAction::Disconnected { .. } => {}
                 ProducerAction::Wait(deadline) => {
                     producer.deadline = deadline;
-                    break;
+                    break false;
                 }
-                ProducerAction::Finish => panic!("{name} finishes, and was not closed"),
-            }
-        }
-        for (partition, offset, value) in std::mem::take(&mut producer.appended) {
-            self.ledger.acknowledged(&partition, offset, value);
-        }
-    }
-
-    /// Lets the broker read what has come on a connection.
-    fn read_on(&mut self, link: LinkId) {
-        if let Some(request) = self.network.next_request(link) {
-            let event = BrokerEvent::Received { connection: link.into(), request };
-            self.broker.handle(event, self.clock.now);
-        }
-    }
-
-    /// Lets the broker do all that it can do now.
-    pub fn run_broker(&mut self) {
-        loop {
-            self.clock.step("the broker");
-            match self.broker.poll(self.clock.now) {
-                BrokerAction::Send { connection, mut response } => {
-                    let link = LinkId(connection.0);
-                    self.spoil(link, &mut response);
-                    if let Some(request) = self.network.answer(link, &response, &mut self.clock) {
-                        self.note_effects(link, &request, &response);
-                    }
-                    self.read_on(link);
-                }
-                BrokerAction::Skip { connection } => {
-                    self.network.skip(LinkId(connection.0));
-                    self.read_on(LinkId(connection.0));
-                }
-                BrokerAction::Close { connection } => {
-                    self.network.close_at_broker(LinkId(connection.0), &mut self.clock);
-                }
-                BrokerAction::Listen { node_id } => drop(self.listening.insert(node_id)),
-                BrokerAction::Unlisten { node_id } => drop(self.listening.remove(&node_id)),
-                BrokerAction::Wait(deadline) => {
-                    self.broker_deadline = deadline;
-                    return;
-                }
-                other => panic!("the broker wants {other:?}"),
-            }
-        }
-    }
-
-    /// Puts an error in the place of an answer, now and then.
-    fn spoil(&mut self, link: LinkId, response: &mut Response) {
-        let spoils = !self.is_healed && self.history.has(Kind::Errors);
-        let is_members =
-            self.network.client_of(link).is_some_and(|client| self.members.contains_key(&client));
-        if spoils && is_members && self.rng.per_mille(30) && spoil::spoil(&mut response.body, &mut self.rng) {
-            self.trace.note("fault", || format!("an answer is spoilt: {}", short(&response.body)));
-        }
-    }
-
-    /// What the ledger has to know of what the broker has just done.
-    fn note_effects(&mut self, link: LinkId, request: &Request, response: &Response) {
-        match (&request.body, &response.body) {
-            (RequestBody::Produce(request), ResponseBody::Produce(response)) => {
-                let data = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-                let answers = response.responses.iter().flat_map(|topic| {
-                    let name = self.broker.catalog().topic_by_id(topic.topic_id).map(|known| &known.name);
-                    let name = name.unwrap_or(&topic.name).clone();
-                    topic.partition_responses.iter().map(move |answer| (name.clone(), answer))
-                });
-                for (data, (topic, answer)) in data.zip(answers).collect::<Vec<_>>() {
-                    assert_eq!(data.index, answer.index, "answers come in the order of the questions");
-                    // -1: it was there already, and the broker no longer knows where.
-                    if answer.error_code.is_none() && answer.base_offset >= 0 {
-                        let partition = TopicPartition { topic, partition: answer.index };
-                        let records = data.records.clone().unwrap_or_default();
-                        let values = values(&records, &mut self.decompressor);
-                        self.trace.note("log", || {
-                            format!("{partition} gets {values:?} from {} on", answer.base_offset)
-                        });
-                        self.ledger.appended(&partition, answer.base_offset, &values);
-                    }
+                ProducerAction::Finish => {
+                    producer.finished();
+                    break true;
                 }
             }
-            (RequestBody::OffsetCommit(_), _) => {
-                // A commit on a connection that its client has given up may have been overtaken by its successor.
-                let is_late = self.network.clients(link).is_none();
-                self.see_committed(is_late);
+        };
+        for fate in std::mem::take(&mut producer.fates) {
+            match fate {
+                Fate::Appended(partition, offset, value) => {
+                    self.ledger.acknowledged(&partition, offset, value);
+                }
+                Fate::GivenUp(value) => self.ledger.promises.given_up(value),
+                Fate::Unsent(value) => self.ledger.promises.unsent(value),
             }
-            _ => {}
         }
-    }
-
-    pub fn see_committed(&mut self, is_late: bool) {
-        for ((topic, partition), offset) in self.broker.committed(GROUP) {
-            let partition = TopicPartition::new(&topic, partition);
-            if self.ledger.last_committed(&partition) != Some(offset) {
-                self.trace.note("log", || format!("{offset} is committed for {partition}"));
-            }
-            self.ledger.committed(&partition, offset, is_late);
+        if is_finished {
+            self.trace.note(&name, || "is closed");
+            self.remove_producer(id, true);
         }
     }
 }
@@ -510,27 +480,4 @@ impl World {
 /// The broker at an address.
 fn node_of(address: &Address) -> Option<i32> {
     address.host.strip_prefix(HOST).and_then(|node| node.parse().ok())
-}
-
-/// The numbers of records.
-pub fn values(records: &Bytes, decompressor: &mut Decompressor) -> Vec<Value> {
-    let mut values = Vec::new();
-    for batch in Batches::new(records) {
-        let batch = batch.expect("a writer writes what can be read");
-        for record in batch.records(decompressor).expect("it is compressed with what is built in") {
-            let value = record.expect("a writer writes what can be read").value.expect("it has a value");
-            values.push(Value::from_be_bytes(value.try_into().expect("it is a number")));
-        }
-    }
-    values
-}
-
-/// As much of a message as a line of the trace has room for.
-fn short(message: &impl std::fmt::Debug) -> String {
-    let mut text = format!("{message:?}").replace("unknown_tagged_fields: TaggedFields([])", "");
-    if text.len() > 600 {
-        let end = (0..600).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-        text.truncate(end);
-    }
-    text
 }
