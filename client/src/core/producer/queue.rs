@@ -54,7 +54,8 @@ impl Queue {
                 let is_current = self.sequences.ids == Some(ids) || !self.has_numbered();
                 // Until a batch is known to be in the log, one that follows a refused one would get in before it.
                 let is_first = !self.sequences.has_acked();
-                is_current && self.sequences.unresolved.is_none() && !(is_first && self.has_in_flight())
+                let is_free = is_current && self.sequences.unresolved.is_none();
+                is_free && !(is_first && self.has_in_flight()) && !self.is_sent_again()
             }
         };
         is_allowed.then_some(index)
@@ -86,6 +87,12 @@ impl Queue {
     /// Whether batches have numbers: those that were sent by an idempotent producer.
     pub(super) fn has_numbered(&self) -> bool {
         self.sent().any(|batch| batch.sequence.is_some())
+    }
+
+    /// Whether a batch has been sent more than once. Nothing new follows until that is settled: a broker knows the last five
+    /// batches only, and would take it for one that is out of order were it in the log before these.
+    fn is_sent_again(&self) -> bool {
+        self.batches.front().is_some_and(|batch| batch.attempts > 1)
     }
 
     pub(super) fn has_in_flight(&self) -> bool {

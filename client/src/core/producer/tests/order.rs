@@ -1,6 +1,7 @@
 //! Records come into a partition in the order in which they were sent, each once.
 
 use milena_protocol::ErrorCode;
+use milena_protocol::messages::produce::PartitionProduceResponse;
 
 use super::world::World;
 use crate::ProducerConfig;
@@ -49,6 +50,18 @@ fn what_is_sent_again_goes_alone_and_in_order() {
     assert_eq!(world.order.len(), 7);
     assert!(world.order.is_sorted());
     assert_eq!(world.ids_asked, 1);
+}
+
+#[test]
+fn what_is_sent_again_is_not_followed_by_what_is_new() {
+    let mut world = five_in_flight();
+    // It is in the log, and the broker will know so as long as no more than four follow.
+    world.reply(ErrorCode::REQUEST_TIMED_OUT, -1);
+    (0..4).for_each(|_| world.reply(NONE, 2));
+    world.pass(1_000 * T);
+    assert_eq!(world.waiting(), ["a"], "f waits");
+    world.reply(NONE, 1);
+    assert_eq!(world.waiting(), ["f"]);
 }
 
 #[test]
@@ -204,6 +217,25 @@ fn a_hint_of_the_new_leader_is_followed_at_once() {
     assert_eq!((world.waiting(), world.requests[0].node), (vec!["a".to_owned()], 2));
     world.reply(NONE, 8);
     assert_eq!(world.offset(first), Some(8));
+}
+
+#[test]
+fn nothing_goes_to_a_new_leader_while_something_is_on_its_way_to_the_old_one() {
+    let mut world = five_in_flight();
+    world.is_silent = true;
+    let moves = |answer: &mut PartitionProduceResponse| {
+        answer.error_code = ErrorCode::NOT_LEADER_OR_FOLLOWER;
+        (answer.current_leader.leader_id, answer.current_leader.leader_epoch) = (2, 2);
+    };
+    for left in [["b", "c", "d", "e"].as_slice(), &["c", "d", "e"], &["d", "e"], &["e"]] {
+        world.reply_with(moves);
+        world.pass(1_000 * T);
+        // A new leader that has lost what was known of the producer takes whatever comes for the first.
+        assert_eq!(world.waiting(), left);
+    }
+    world.reply_with(moves);
+    world.pass(1_000 * T);
+    assert_eq!((world.waiting(), world.requests[0].node), (vec!["a".to_owned()], 2));
 }
 
 #[test]
