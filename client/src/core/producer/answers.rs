@@ -120,10 +120,8 @@ impl Core {
         let is_first = index == 0;
         match code {
             ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER => {
-                let is_gap = match sequences.unresolved {
-                    None => sequences.is_next(sequence),
-                    Some(next) => next == sequence,
-                };
+                // Of those that failed one came before it, or it would be there.
+                let is_gap = sequences.unresolved.is_some() || sequences.is_next(sequence);
                 sequences.bump |= is_first && is_gap;
                 true
             }

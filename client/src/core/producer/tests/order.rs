@@ -164,6 +164,21 @@ fn a_gap_behind_what_may_be_in_the_log_waits_for_that() {
 }
 
 #[test]
+fn of_two_gaps_the_first_begins_a_new_epoch() {
+    let mut world = five_in_flight();
+    world.reply(ErrorCode::INVALID_RECORD, -1);
+    world.reply(ErrorCode::NOT_ENOUGH_REPLICAS, -1);
+    world.reply(OUT_OF_ORDER, -1);
+    world.reply(ErrorCode::INVALID_RECORD, -1);
+    world.reply(OUT_OF_ORDER, -1);
+    world.pass(1_000 * T);
+    assert_eq!((world.waiting(), sequences(&world)), (vec!["b".to_owned()], vec![(0, 2)]));
+    world.reply(OUT_OF_ORDER, -1);
+    world.pass(1_000 * T);
+    assert_eq!((world.waiting()[0].as_str(), sequences(&world)[0]), ("b", (1, 0)));
+}
+
+#[test]
 fn a_record_whose_fate_is_unknown_begins_a_new_epoch_too() {
     let mut world = World::new(|config| config.delivery_timeout(40_000 * T));
     let first = world.send_now("a");
