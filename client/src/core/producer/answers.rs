@@ -148,7 +148,7 @@ impl Core {
         reason: String,
         now: Instant,
     ) {
-        let leader = self.metadata.leader(at).map(|leader| leader.epoch);
+        let leader = self.metadata.leader(at);
         let Some(queue) = self.accumulator.queue(&at.topic, at.partition) else { return };
         let Some(index) = queue.find(number) else { return };
         if !can_retry {
@@ -157,7 +157,7 @@ impl Core {
         let batch = &mut queue.batches[index];
         let wait = batch.backoff.fail(&mut self.rng);
         // A new leader has not been asked yet (KIP-951).
-        let has_moved = leader.zip(batch.leader_epoch).is_some_and(|(now, then)| now > then);
+        let has_moved = leader.zip(batch.leader).is_some_and(|(now, then)| now != then);
         batch.state = State::BackingOff(if has_moved { now } else { now + wait });
         batch.trouble = Some(match code {
             Some(code) if reason.is_empty() => code.to_string(),

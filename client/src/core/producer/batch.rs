@@ -8,6 +8,7 @@ use milena_protocol::records::{BatchBuilder, Batches, BuildError};
 use super::io::{BATCH_OVERHEAD, ProducerRecord, SendId, SentRecord};
 use super::producer_id::ProducerIds;
 use crate::core::backoff::Backoff;
+use crate::core::metadata::Leader;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -41,8 +42,8 @@ pub(super) struct Batch {
     pub(super) backoff: Backoff,
     /// The number of its first record, once it has been sent by an idempotent producer.
     pub(super) sequence: Option<i32>,
-    /// Under which leader it was sent last.
-    pub(super) leader_epoch: Option<i32>,
+    /// The leader that it was sent to last.
+    pub(super) leader: Option<Leader>,
     /// What went wrong when it was sent last, for people to read.
     pub(super) trouble: Option<String>,
 }
@@ -71,7 +72,7 @@ impl Batch {
             attempts: 0,
             backoff,
             sequence: None,
-            leader_epoch: None,
+            leader: None,
             trouble: None,
         }
     }

@@ -128,15 +128,15 @@ impl Core {
     /// Puts the next batch of a partition into a request. `false` when the request is full.
     fn load(&mut self, cargo: &mut Cargo, at: &TopicPartition, order: Order, now: Instant) -> bool {
         let (topic, partition) = (&at.topic, at.partition);
-        let Some(leader_epoch) = self.metadata.leader(at).map(|leader| leader.epoch) else { return true };
+        let Some(leader) = self.metadata.leader(at) else { return true };
         let Some(queue) = self.accumulator.queue(topic, partition) else { return true };
         let Some(index) = queue.next_to_send(order, now) else { return true };
         let (settings, all) = (&self.accumulator.settings, self.is_hurried() || self.accumulator.lacks_room);
         let (limit, queue) =
             (settings.max_request_size, &self.accumulator.topics[topic].queues[partition as usize]);
         // A new leader that has nothing of this producer takes any number for the first. Should what is on its way to the old
-        // one be refused there, it could never be told that those came before.
-        let is_elsewhere = queue.in_flight().any(|batch| batch.leader_epoch != Some(leader_epoch));
+        // one be refused there, it could never be told that those came before. Old brokers tell of no epochs.
+        let is_elsewhere = queue.in_flight().any(|batch| batch.leader != Some(leader));
         if matches!(order, Order::Numbered(_)) && is_elsewhere || !queue.is_ready(index, settings, all, now) {
             return true;
         }
@@ -157,7 +157,7 @@ impl Core {
         let batch = &mut queue.batches[index];
         batch.state = State::InFlight;
         batch.attempts += 1;
-        batch.leader_epoch = Some(leader_epoch);
+        batch.leader = Some(leader);
         let (bytes, number) = (batch.bytes(), batch.number);
         let topic_id = self.metadata.topic_id(topic);
         cargo.bytes += bytes.len();

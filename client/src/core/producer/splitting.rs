@@ -68,7 +68,7 @@ impl Core {
         self.accumulator.put_back(builder);
         let mut sequence = whole.sequence;
         for part in &mut parts {
-            (part.attempts, part.leader_epoch) = (whole.attempts, whole.leader_epoch);
+            (part.attempts, part.leader) = (whole.attempts, whole.leader);
             if let (Some(first), Some(ids)) = (sequence, ids) {
                 part.number_from(ids, first);
                 sequence = Some(after(first, part.records.len()));

@@ -4,8 +4,8 @@ use milena_protocol::ErrorCode;
 use milena_protocol::messages::produce::PartitionProduceResponse;
 
 use super::world::World;
-use crate::ProducerConfig;
 use crate::core::test_support::T;
+use crate::{ProducerConfig, ProducerRecord};
 
 const NONE: ErrorCode = ErrorCode::NONE;
 const OUT_OF_ORDER: ErrorCode = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
@@ -250,6 +250,31 @@ fn nothing_goes_to_a_new_leader_while_something_is_on_its_way_to_the_old_one() {
     }
     world.reply_with(moves);
     world.pass(1_000 * T);
+    assert_eq!((world.waiting(), world.requests[0].node), (vec!["a".to_owned()], 2));
+}
+
+#[test]
+fn nothing_goes_to_another_node_either_where_leaders_have_no_epochs() {
+    let mut world = World::new(|config| config.metadata_max_age(1_000 * T));
+    world.leaders = vec![(1, -1), (2, -1)];
+    world.send_now("first");
+    world.reply(NONE, 0);
+    // Node 2 is there to be asked about metadata.
+    world.core.send(&ProducerRecord::new("t").partition(1).value("other"), world.now).unwrap();
+    world.pass(5 * T);
+    world.reply(NONE, 0);
+    for value in ["a", "b", "c"] {
+        world.send_now(value);
+    }
+    world.leaders[0] = (2, -1);
+    world.pass(1_000 * T);
+    for left in [["b", "c"].as_slice(), &["c"]] {
+        world.reply(ErrorCode::NOT_LEADER_OR_FOLLOWER, -1);
+        world.pass(500 * T);
+        assert_eq!(world.waiting(), left);
+    }
+    world.reply(ErrorCode::NOT_LEADER_OR_FOLLOWER, -1);
+    world.pass(500 * T);
     assert_eq!((world.waiting(), world.requests[0].node), (vec!["a".to_owned()], 2));
 }
 
