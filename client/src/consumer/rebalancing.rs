@@ -143,6 +143,8 @@ impl Consumer {
                 return self.listening.take_error();
             }
             self.listening.run(&self.handle).await;
+            // Where it has sought or paused, what was fetched before is not to be returned any more.
+            self.take_updates();
         }
     }
 }
