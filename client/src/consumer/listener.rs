@@ -56,7 +56,8 @@ pub trait RebalanceListener: Send + 'static {
         partitions: &[TopicPartition],
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// These partitions are gone, and others may have had them for a while: a commit would fail. Calls
+    /// These partitions are gone, and others may have had them for a while: a commit would fail, or undo theirs. (Undo: of a
+    /// static member that missed a whole generation of its group, where Java calls `onPartitionsRevoked`.) Calls
     /// [`on_partitions_revoked`](Self::on_partitions_revoked) unless it is overridden.
     fn on_partitions_lost(
         &mut self,

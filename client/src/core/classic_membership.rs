@@ -82,6 +82,11 @@ pub(super) struct ClassicMembership {
     retry_at: Option<Instant>,
     /// A JoinGroup is on its way. There is no second one before its answer, which may bring an id that nobody else knows.
     awaits_join: bool,
+    /// The group went through a generation without this member. It can have given away what this one still has: the leader
+    /// knows of an absent static member what it said when it joined last.
+    missed_a_generation: bool,
+    /// The generation in which this member gave up partitions that are nobody's until the group is joined again.
+    owes_a_join: Option<i32>,
 }
 
 #[derive(Debug)]
@@ -116,6 +121,8 @@ impl ClassicMembership {
             led: None,
             retry_at: None,
             awaits_join: false,
+            missed_a_generation: false,
+            owes_a_join: None,
         }
     }
 
@@ -313,6 +320,8 @@ impl ClassicMembership {
         if wrong_type || self.assignor(&protocol).is_none() {
             return self.failed("joining the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
         }
+        let expected = self.generation.id.checked_add(1).filter(|_| self.generation.id >= 0);
+        self.missed_a_generation |= expected.is_some_and(|expected| response.generation_id > expected);
         self.generation = Generation { id: response.generation_id, member_id: response.member_id.detached() };
         self.agreed = protocol;
         if response.leader != response.member_id {
@@ -448,8 +457,14 @@ impl ClassicMembership {
                 joined.insert(partition.topic.clone());
             }
         }
-        let change = Change::new(owned, assigned);
+        let mut change = Change::new(owned, assigned);
+        change.is_lost = std::mem::take(&mut self.missed_a_generation);
         if !self.is_eager() && !change.revoked.is_empty() {
+            self.owes_a_join = Some(self.generation.id);
+        }
+        // A static member that was lost on the way is taken back into the same generation, without a rebalance.
+        self.owes_a_join.take_if(|generation| *generation != self.generation.id);
+        if self.owes_a_join.is_some() {
             self.request_rejoin("need to revoke partitions and re-join");
         }
         let (id, agreed) = (self.generation.id, &self.agreed);
@@ -554,6 +569,7 @@ impl ClassicMembership {
         self.rejoin = Some(reason.to_owned());
         self.prepared = false;
         self.led = None;
+        self.missed_a_generation = false;
     }
 
     fn failed(&mut self, doing: &'static str, error: ErrorCode, now: Instant) -> Next {

@@ -82,12 +82,14 @@ pub(super) struct Change {
     pub(super) assigned: BTreeSet<TopicPartition>,
     pub(super) added: Vec<TopicPartition>,
     pub(super) revoked: Vec<TopicPartition>,
+    /// Others may have had what is revoked already.
+    pub(super) is_lost: bool,
 }
 
 impl Change {
     pub(super) fn new(owned: &BTreeSet<TopicPartition>, assigned: BTreeSet<TopicPartition>) -> Self {
         let added = assigned.difference(owned).cloned().collect();
         let revoked = owned.difference(&assigned).cloned().collect();
-        Change { assigned, added, revoked }
+        Change { assigned, added, revoked, is_lost: false }
     }
 }

@@ -9,7 +9,7 @@ use milena_protocol::{Request, RequestBody, Response, ResponseBody, Str, Uuid};
 
 use crate::checks::Value;
 use crate::history::GROUP;
-use crate::network::LinkId;
+use crate::network::{ClientId, LinkId};
 use crate::world::World;
 
 impl World {
@@ -90,7 +90,7 @@ impl World {
             (RequestBody::OffsetCommit(request), ResponseBody::OffsetCommit(response)) => {
                 // A commit on a connection that its client has given up may have been overtaken by its successor.
                 let is_late = self.network.clients(link).is_none();
-                self.see_committed(is_late);
+                self.see_committed(self.network.client_of(link), is_late);
                 let answers = response.topics.iter().flat_map(|topic| &topic.partitions);
                 let asked = request.topics.iter().flat_map(|topic| {
                     let name = self.topic_name(topic.topic_id, &topic.name);
@@ -109,12 +109,14 @@ impl World {
         }
     }
 
-    pub fn see_committed(&mut self, is_late: bool) {
+    /// What the group has committed: by this client, if by any.
+    pub fn see_committed(&mut self, by: Option<ClientId>, is_late: bool) {
         for ((topic, partition), offset) in self.broker.committed(GROUP) {
             let partition = TopicPartition::new(&topic, partition);
             if self.ledger.last_committed(&partition) != Some(offset) {
                 self.trace.note("log", || format!("{offset} is committed for {partition}"));
             }
+            let is_late = is_late || by.is_some_and(|by| self.ledger.is_belated(by, &partition));
             self.ledger.committed(&partition, offset, is_late);
         }
     }

@@ -53,6 +53,8 @@ struct Log {
     floor: i64,
     /// All that was committed.
     commits: Vec<i64>,
+    /// Who may take a commit back: their partition was taken from them in a generation that they have missed.
+    belated: BTreeSet<ClientId>,
     cut: Option<Cut>,
     /// Below this a consumer may read on behind a truncation that it has not noticed: what is written there may be left out.
     unnoticed: i64,
@@ -183,7 +185,12 @@ impl Ledger {
         log.gone.extend(gone.iter().map(|(offset, entry)| (*offset, entry.value)));
     }
 
-    /// The group has committed this. One that comes late, from a connection that its client has given up, may go back: its
+    /// Whether a commit of this consumer may go back, as far as it knows.
+    pub fn is_belated(&self, id: ClientId, partition: &TopicPartition) -> bool {
+        self.logs[partition].belated.contains(&id)
+    }
+
+    /// The group has committed this. One that comes late may go back: from a connection that its client has given up, its
     /// successor may have overtaken it.
     pub fn committed(&mut self, partition: &TopicPartition, offset: i64, is_late: bool) {
         let from_latest = self.from_latest;
@@ -264,7 +271,7 @@ impl Ledger {
         let has_missed_one = before.is_some_and(|before| before + 1 < generation);
         for (partition, reading) in &mut holder.owned {
             let is_kept = assigned.is_none_or(|assigned| assigned.contains(partition));
-            reading.was_taken = has_missed_one && !is_kept;
+            reading.was_taken = !is_kept && (has_missed_one || reading.was_taken);
         }
         let owned: Vec<TopicPartition> = holder.owned.keys().cloned().collect();
         holder.owned_in.extend(owned.iter().map(|partition| (partition.clone(), Some(generation))));
@@ -275,6 +282,7 @@ impl Ledger {
     pub fn assigned(&mut self, id: ClientId, partitions: &[TopicPartition]) {
         for partition in partitions {
             let log = self.log(partition);
+            log.belated.remove(&id);
             log.floor = log.floor.max(log.certain(log.committed.unwrap_or_default()));
             let (begins_at, is_astray) = (log.floor, log.cut.is_some());
             let reading = Reading { begins_at, is_astray, ..Reading::default() };
@@ -316,10 +324,9 @@ impl Ledger {
 
     /// A consumer sends a commit, as a member of this generation. One that has missed a generation does not know that its
     /// partition had another owner in that, who may have got further.
-    pub fn commits(&mut self, id: ClientId, partition: &TopicPartition, generation: i32, offset: i64) {
+    pub fn commits(&mut self, id: ClientId, partition: &TopicPartition, generation: i32) {
         if self.holders[&id].owned.get(partition).is_some_and(|reading| reading.was_taken) {
-            let log = self.log(partition);
-            log.floor = log.floor.min(offset);
+            self.log(partition).belated.insert(id);
         }
         let owned_in = self.holders[&id].owned_in.get(partition).copied().flatten();
         assert!(

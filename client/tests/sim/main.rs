@@ -60,6 +60,12 @@ fn histories_that_found_something_go_well() {
     run::live(827, trace::Trace::off());
     // A batch failed for good, and one before it, in the log already, was numbered anew.
     run::live(454, trace::Trace::off());
+    // A batch went to a new leader without epochs, and the one before it was still on its way to the old one.
+    run::live(7512, trace::Trace::off());
+    // A static member gave up partitions, and was out and in again before it could ask for the rebalance that hands them on.
+    run::live(12452, trace::Trace::off());
+    // A static member that had missed a generation committed what another member had got in it.
+    run::live(6189, trace::Trace::off());
 }
 
 #[test]

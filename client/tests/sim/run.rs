@@ -154,7 +154,7 @@ fn close(world: &mut World) {
     }
     let left: Vec<_> = world.members.keys().chain(world.producers.keys()).collect();
     assert!(left.is_empty(), "clients {left:?} have not closed");
-    world.see_committed(false);
+    world.see_committed(None, false);
 }
 
 /// One history, with all that happens.

@@ -371,7 +371,7 @@ impl World {
                                 for asked in &topic.partitions {
                                     let partition = TopicPartition::new(&topic.name, asked.partition_index);
                                     let generation = commit.generation_id_or_member_epoch;
-                                    self.ledger.commits(id, &partition, generation, asked.committed_offset);
+                                    self.ledger.commits(id, &partition, generation);
                                 }
                             }
                         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::group::Handover;
 use super::offsets::at;
 use super::{Closing, Core, Group, Polling, PositionAsked};
 use crate::Error;
@@ -120,9 +121,10 @@ impl Core {
         Ok(())
     }
 
-    /// What can be committed: how far the application has its records.
+    /// What can be committed: how far the application has its records, of what others cannot have had meanwhile.
     pub(super) fn consumed_offsets(&self) -> Offsets {
-        let positions = self.fetching.positions();
+        let lost = self.handover.as_ref().and_then(Handover::lost).unwrap_or_default();
+        let positions = self.fetching.positions().filter(|(partition, _)| !lost.contains(partition));
         positions.map(|(partition, place)| (partition.clone(), at(place))).collect()
     }
 

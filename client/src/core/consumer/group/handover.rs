@@ -53,6 +53,14 @@ impl Handover {
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }
+
+    /// What is given up too late, because this member has missed a generation: a commit of it could undo another member's.
+    pub(in super::super) fn lost(&self) -> Option<&[TopicPartition]> {
+        match &self.then {
+            Then::TakeOver(change) if change.is_lost => Some(&change.revoked),
+            _ => None,
+        }
+    }
 }
 
 impl Core {
@@ -74,9 +82,10 @@ impl Core {
             Then::Join if is_member && !is_eager => vec![],
             Then::Join | Then::Release => owned.into_iter().collect(),
             Then::TakeOver(change) => {
-                // They were read from while the group rebalanced. Nobody else has them before this member joins again.
+                // They were read from while the group rebalanced. Nobody else has them before this member joins again,
+                // unless it has missed something.
                 let revoked: BTreeSet<&TopicPartition> = change.revoked.iter().collect();
-                offsets.retain(|partition, _| revoked.contains(partition));
+                offsets.retain(|partition, _| !change.is_lost && revoked.contains(partition));
                 group.commits.auto_restart(now);
                 change.revoked.clone()
             }
@@ -142,7 +151,7 @@ impl Core {
                 return Vec::new();
             }
             (Then::TakeOver(change) | Then::Reconcile(change), _) => {
-                (change.revoked.clone(), false, !change.revoked.is_empty())
+                (change.revoked.clone(), change.is_lost, !change.revoked.is_empty())
             }
             (Then::Join | Then::Release | Then::Leave, membership) => {
                 let gone: Vec<TopicPartition> = owned.into_iter().collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use milena_protocol::{Api, ErrorCode};
 
-use super::sim::{Sim, assigned, config, heartbeat, t};
+use super::sim::{Sim, assigned, config, following, heartbeat, t};
 use crate::core::io::RebalanceKind::{Assigned, Lost, Revoked};
 use crate::core::io::{Answer, Command, Offsets, Update};
 use crate::core::test_support::T;
@@ -149,4 +149,56 @@ fn a_subscription_that_comes_while_the_last_one_ends_is_the_next_one() {
     assert_eq!(sim.answers[&call], Ok(Answer::Done));
     sim.poll(SECOND).unwrap();
     assert_eq!(sim.rebalances.last(), Some(&(Assigned, vec![t(0), t(1)])));
+}
+
+#[test]
+fn t14_what_was_given_away_in_a_generation_that_a_member_has_missed_is_lost_and_not_committed() {
+    let taken = |generation| {
+        let mut sim = with_slow_listener(cooperative());
+        sim.otherwise(Api::JoinGroup, following(generation));
+        sim.otherwise(Api::SyncGroup, assigned(&[0]));
+        sim.poll(T).unwrap();
+        let all = sim.call(Command::Commit { offsets: None, deadline: Some(sim.now + SECOND) });
+        assert_eq!(sim.answers[&all], Ok(Answer::Done), "the listener commits");
+        sim
+    };
+    let before = (1, vec![0, 0]);
+    let in_turn = taken(2);
+    assert_eq!(in_turn.rebalances, [(Revoked, vec![t(1)])]);
+    assert_eq!(in_turn.commits(), [before.clone(), (2, vec![0]), (2, vec![0, 0])]);
+
+    let mut belated = taken(3);
+    assert_eq!(belated.rebalances, [(Lost, vec![t(1)])]);
+    assert_eq!(belated.commits(), [before, (3, vec![0])], "of the partition that it keeps");
+    belated.has_quick_listener = true;
+    belated.acknowledge();
+    belated.poll(T).unwrap();
+    assert_eq!(belated.rebalances[1], (Assigned, vec![]));
+    assert_eq!(belated.times(Api::JoinGroup).len(), 2, "who gives up something says so");
+}
+
+#[test]
+fn t14_a_static_member_that_is_lost_while_it_owes_a_rebalance_still_asks_for_it() {
+    let mut sim = with_slow_listener(cooperative().group_instance_id("i"));
+    sim.otherwise(Api::JoinGroup, following(2));
+    sim.otherwise(Api::SyncGroup, assigned(&[0]));
+    for _ in 0..310 {
+        sim.poll(SECOND).unwrap();
+    }
+    assert_eq!(sim.rebalances, [(Revoked, vec![t(1)])]);
+    sim.has_quick_listener = true;
+    sim.acknowledge();
+    sim.sent.clear();
+    // It is out by then, and the coordinator takes it back as if nothing had happened.
+    for generation in [2, 3] {
+        sim.otherwise(Api::JoinGroup, following(generation));
+        sim.otherwise(Api::SyncGroup, assigned(&[0]));
+    }
+    sim.poll(SECOND).unwrap();
+    let told = [(Assigned, vec![]), (Lost, vec![t(0)]), (Assigned, vec![t(0)]), (Assigned, vec![])];
+    assert_eq!(sim.rebalances[1..], told);
+    assert_eq!(sim.times(Api::JoinGroup).len(), 2);
+    sim.pass(60 * SECOND);
+    sim.poll(SECOND).unwrap();
+    assert_eq!(sim.times(Api::JoinGroup).len(), 2);
 }

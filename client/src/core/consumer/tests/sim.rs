@@ -482,6 +482,14 @@ pub fn leading(request: &JoinGroupRequest, generation: i32) -> JoinGroupResponse
     response
 }
 
+/// The answer to a member of a cooperative group that another one leads.
+pub fn following(generation: i32) -> JoinGroupResponse {
+    let mut response = JoinGroupResponse::default();
+    (response.leader, response.member_id) = ("another".into(), "m".into());
+    (response.generation_id, response.protocol_name) = (generation, Some("cooperative-sticky".into()));
+    response
+}
+
 /// What the leader gives to this member.
 pub fn assigned(partitions: &[i32]) -> SyncGroupResponse {
     let decision = vec![("m".to_owned(), vec![("t".to_owned(), partitions.to_vec())])];
