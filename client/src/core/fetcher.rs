@@ -3,9 +3,12 @@
 //! Each broker has one request at a time, for all partitions that are read from it and of which the client does not
 //! hold enough already. What comes is cut by partition and queued for the application, and the next request asks for
 //! what lies behind it, so that the network is at work while the application is.
+//!
+//! A request for the others of a broker, while the client holds enough of one partition, must not keep that one waiting
+//! when the application has caught up. So it is to be answered within the time for which the partition has been full.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use milena_protocol::messages::fetch::{FetchRequest, FetchResponse, PartitionData};
@@ -32,6 +35,8 @@ const MAX_BYTES: i16 = 3;
 const BOOKKEEPING: usize = 512;
 /// It is not worth asking for less than this, unless so little is all that may ever be asked for.
 const LEAST_SHARE: usize = 64 << 10;
+/// A broker is given at least so long for its answer, unless `fetch.max.wait.ms` is less.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// The requests under way, the sessions that they belong to, and what came of them.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ struct Node {
     session: FetchSession,
     /// The bytes that the request under way may bring.
     in_flight: Option<usize>,
+    /// The partitions of which the client held enough when they were answered, and since when.
+    full: BTreeMap<TopicPartition, Instant>,
     /// The partition that was answered last: a request for all begins behind it, so that each gets its turn.
     last_answered: Option<TopicPartition>,
     failures: u32,
@@ -176,7 +183,8 @@ impl Fetcher {
             node.in_flight = Some(reserved);
             self.budget.reserve(reserved);
             self.last_asked = Some(node_id);
-            return Some(Fetch { node_id, api_version, request: request(settings, change, share) });
+            let wait = node.wait(positions, now);
+            return Some(Fetch { node_id, api_version, request: request(settings, change, share, wait) });
         }
         None
     }
@@ -193,7 +201,8 @@ impl Fetcher {
             let limit = if node.session.uses_ids() { i16::MAX } else { TOPIC_IDS - 1 };
             let version = can_send(node_id).and_then(|versions| versions.newest_up_to(Api::Fetch, limit));
             if let (Some(change), Some(api_version)) = (node.session.close(), version) {
-                return Some(Fetch { node_id, api_version, request: request(settings, change, 0) });
+                let request = request(settings, change, 0, Duration::ZERO);
+                return Some(Fetch { node_id, api_version, request });
             }
         }
         None
@@ -246,6 +255,9 @@ impl Fetcher {
             if let Some(assigned) = positions.get_mut(&partition) {
                 assigned.hold(held);
             }
+            if is_full(&partition, positions) {
+                node.full.insert(partition.detached(), now);
+            }
             self.completed.push_back(fetch);
         }
     }
@@ -255,6 +267,11 @@ impl Fetcher {
 fn is_current(fetch: &CompletedFetch, positions: &Positions) -> bool {
     let assigned = positions.get(&fetch.topic_partition());
     assigned.is_some_and(|assigned| assigned.position_epoch == fetch.position_epoch)
+}
+
+/// Whether the application has enough to do with a partition that is to be read.
+fn is_full(partition: &TopicPartition, positions: &Positions) -> bool {
+    positions.get(partition).is_some_and(|assigned| assigned.is_full(positions.settings()))
 }
 
 /// What is to be read from a broker, and from where on.
@@ -293,9 +310,9 @@ fn version(
     Some(newest)
 }
 
-fn request(settings: &FetchSettings, change: Change, max_bytes: usize) -> FetchRequest {
+fn request(settings: &FetchSettings, change: Change, max_bytes: usize, wait: Duration) -> FetchRequest {
     let mut request = FetchRequest::default();
-    request.max_wait_ms = wire_millis(settings.fetch_max_wait);
+    request.max_wait_ms = wire_millis(wait);
     request.min_bytes = settings.fetch_min_bytes;
     request.max_bytes = i32::try_from(max_bytes).unwrap_or(i32::MAX);
     request.isolation_level = settings.isolation_level.code();
@@ -312,6 +329,7 @@ impl Node {
         Node {
             session: FetchSession::new(),
             in_flight: None,
+            full: BTreeMap::new(),
             last_answered: None,
             failures: 0,
             retry_at: None,
@@ -320,6 +338,14 @@ impl Node {
 
     fn may_send(&self, now: Instant) -> bool {
         self.in_flight.is_none() && self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// How long the broker may wait for records.
+    fn wait(&mut self, positions: &Positions, now: Instant) -> Duration {
+        let most = positions.settings().fetch_max_wait;
+        self.full.retain(|partition, _| is_full(partition, positions));
+        let newest = self.full.values().max();
+        newest.map_or(most, |since| (now - *since).clamp(LEAST_WAIT.min(most), most))
     }
 
     fn take_turns(&self, wanted: &mut [(TopicPartition, Entry)]) {

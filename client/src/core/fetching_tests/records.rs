@@ -120,6 +120,40 @@ fn a12_a_partition_is_fetched_no_further_than_two_full_answers_ahead() {
     assert_eq!(asked(&rig.request()), [(0, 20)]);
 }
 
+/// Both on one broker: the one has more records than the application gets through, the other none.
+#[test]
+fn a_partition_that_is_full_does_not_wait_for_the_records_of_others_when_it_has_room_again() {
+    let settings = FetchSettings { max_partition_fetch_bytes: 1000, ..FetchSettings::default() };
+    let mut rig = Rig::at(&[0, 0, 0], settings);
+    rig.down = vec![2];
+    let wait = |fetch: &Outgoing| fetch_body(fetch).max_wait_ms;
+    for n in 0..2 {
+        let fetch = rig.request();
+        assert_eq!(wait(&fetch), 500);
+        rig.answer(&fetch, fetched(vec![records(0, batch_of_bytes(n * 10, n * 10 + 10, 100)), nothing(2)]));
+    }
+    // Partition 2 alone is asked for: for as long as the other has been full, and no longer than usual.
+    for expected in [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500] {
+        let fetch = rig.request();
+        assert_eq!(
+            (wait(&fetch), asked(&fetch).iter().any(|(partition, _)| *partition == 0)),
+            (expected, false)
+        );
+        rig.pass(expected as u32);
+        rig.answer(&fetch, fetched(vec![]));
+    }
+    rig.fetching.pause(&tp(0));
+    let fetch = rig.request();
+    assert_eq!(wait(&fetch), 500, "nobody waits for room in it");
+    rig.answer(&fetch, fetched(vec![]));
+    rig.fetching.resume(&tp(0));
+    rig.consumed(0, 10);
+    let fetch = rig.request();
+    assert_eq!((wait(&fetch), asked(&fetch)), (500, vec![(0, 20)]));
+    rig.answer(&fetch, fetched(vec![records(0, batch_of_bytes(20, 30, 100))]));
+    assert_eq!(wait(&rig.request()), 1);
+}
+
 #[test]
 fn a12_the_budget_holds_with_many_partitions_and_an_application_that_does_nothing() {
     const BUDGET: usize = 4 << 20;
