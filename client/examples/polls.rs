@@ -63,8 +63,6 @@ async fn write(servers: &str) -> Result<(), Box<dyn Error>> {
 async fn reader(servers: &str, round: usize) -> Result<Consumer, Box<dyn Error>> {
     let config = Config::new(servers)?.group_id(format!("g-{round}"));
     let config = config.auto_offset_reset(OffsetReset::Earliest).max_poll_records(RECORDS_A_POLL);
-    // All records in one answer, so that no poll has to wait for the next.
-    let config = config.max_partition_fetch_bytes(16 << 20);
     let mut consumer = Consumer::new(config)?;
     consumer.subscribe(["t"]).await?;
     Ok(consumer)
