@@ -92,26 +92,16 @@ mod tests {
     use milena_protocol::{Response, ResponseBody, ResponseHeader};
 
     use super::*;
-    use crate::core::connection::ConnectionSettings;
     use crate::core::io::Action;
     use crate::core::metadata::MetadataSettings;
-    use crate::core::test_support::{T, metadata_response, start};
+    use crate::core::test_support::{T, connection_settings, metadata_response, start};
 
     #[test]
     fn t25_while_one_broker_wants_to_be_left_alone_another_is_asked() {
         let now = start();
         let mut metadata = Metadata::new(Vec::new(), MetadataSettings::default());
         metadata.update(&metadata_response(&[1, 2], vec![]), 12, now).unwrap();
-        let settings = ConnectionSettings {
-            client_id: None,
-            request_timeout: 30_000 * T,
-            reconnect_backoff: 50 * T,
-            reconnect_backoff_max: 1_000 * T,
-            setup_timeout: 10_000 * T,
-            setup_timeout_max: 30_000 * T,
-            max_idle: 540_000 * T,
-        };
-        let mut network: Network<()> = Network::new(settings, Rng::new(1));
+        let mut network: Network<()> = Network::new(connection_settings(), Rng::new(1));
         let mut rng = Rng::new(1);
         let mut opened = Vec::new();
         // Each is connected to, and then is over its quota.

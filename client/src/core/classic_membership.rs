@@ -320,8 +320,8 @@ impl ClassicMembership {
         if wrong_type || self.assignor(&protocol).is_none() {
             return self.failed("joining the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
         }
-        let expected = self.generation.id.checked_add(1).filter(|_| self.generation.id >= 0);
-        self.missed_a_generation |= expected.is_some_and(|expected| response.generation_id > expected);
+        let before = self.generation.id;
+        self.missed_a_generation |= before >= 0 && response.generation_id > before.saturating_add(1);
         self.generation = Generation { id: response.generation_id, member_id: response.member_id.detached() };
         self.agreed = protocol;
         if response.leader != response.member_id {

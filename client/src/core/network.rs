@@ -373,7 +373,7 @@ mod tests {
     use milena_protocol::{ErrorCode, ResponseBody, ResponseHeader, Str};
 
     use super::*;
-    use crate::core::test_support::{T, start};
+    use crate::core::test_support::{T, connection_settings, start};
 
     const PEER: Peer = Peer::Coordinator;
 
@@ -384,16 +384,7 @@ mod tests {
 
     impl Sut {
         fn new() -> Self {
-            let settings = ConnectionSettings {
-                client_id: Some("me".into()),
-                request_timeout: 30_000 * T,
-                reconnect_backoff: 50 * T,
-                reconnect_backoff_max: 1_000 * T,
-                setup_timeout: 10_000 * T,
-                setup_timeout_max: 30_000 * T,
-                max_idle: 540_000 * T,
-            };
-            Sut { network: Network::new(settings, Rng::new(1)), now: start() }
+            Sut { network: Network::new(connection_settings(), Rng::new(1)), now: start() }
         }
 
         fn ready() -> Self {

@@ -7,12 +7,27 @@ use milena_protocol::messages::metadata::{
 };
 use milena_protocol::{Str, Uuid};
 
+use super::connection::ConnectionSettings;
+
 /// A millisecond: `now + 100 * T`.
 pub(crate) const T: Duration = Duration::from_millis(1);
 
 /// Where the virtual clock starts. No test looks at a real one.
 pub(crate) fn start() -> Instant {
     Instant::now()
+}
+
+/// Kafka's defaults, of a client called `me`.
+pub(crate) fn connection_settings() -> ConnectionSettings {
+    ConnectionSettings {
+        client_id: Some(Str::from("me")),
+        request_timeout: 30_000 * T,
+        reconnect_backoff: 50 * T,
+        reconnect_backoff_max: 1_000 * T,
+        setup_timeout: 10_000 * T,
+        setup_timeout_max: 30_000 * T,
+        max_idle: 540_000 * T,
+    }
 }
 
 pub(crate) fn metadata_response(nodes: &[i32], topics: Vec<MetadataResponseTopic>) -> MetadataResponse {
