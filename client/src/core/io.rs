@@ -266,7 +266,7 @@ pub enum RebalanceKind {
     Assigned,
     /// They are about to go to others. Until this is acknowledged they are the consumer's, and can be committed.
     Revoked,
-    /// They are gone already: others may have them, and nothing can be committed.
+    /// They are gone already: others may have them, and a commit would fail, or undo theirs.
     Lost,
 }
 

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
 use milena_client::{
-    Config, Consumer, ConsumerHandle, Error, OffsetAndMetadata, PartitionStream, PartitionStreams,
-    RebalanceListener, Rebalances, TopicPartition,
+    Config, Consumer, ConsumerHandle, Error, OffsetAndMetadata, OffsetSpec, PartitionStream,
+    PartitionStreams, RebalanceKind, RebalanceListener, Rebalances, TopicPartition,
 };
 
+use super::admin::{admin, offsets};
 use super::common::{PATIENCE, POLL, Seen, config, subscribed};
+use super::consumer_protocol;
 use crate::cluster::Cluster;
 
 /// Polls a future so many times that it waits, and drops it where it would go on. `None` when it was dropped.
@@ -164,6 +166,139 @@ async fn a15_any_call_can_be_dropped_anywhere_and_the_next_one_works() {
         consumer.unsubscribe().await.unwrap();
     });
     consumer.close(PATIENCE).await.unwrap();
+}
+
+/// Drops such a call at each of its await points. Each time the consumer gets both partitions, and the listener is told.
+async fn subscribe_everywhere(
+    consumer: &mut Consumer,
+    subscribe: impl AsyncFn(&mut Consumer, Waiting) -> Result<(), Error>,
+) {
+    let mut await_points = 1;
+    loop {
+        let listener = Waiting::default();
+        let calls = listener.calls.clone();
+        let outcome = dropped_at(await_points, subscribe(consumer, listener)).await;
+        let deadline = Instant::now() + PATIENCE;
+        while consumer.assignment().len() < 2 {
+            consumer.poll(POLL).await.unwrap();
+            assert!(Instant::now() < deadline, "dropped at {await_points}, and nothing is read");
+        }
+        assert!(calls.load(std::sync::atomic::Ordering::Relaxed) > 0, "the listener is not told");
+        consumer.unsubscribe().await.unwrap();
+        match outcome {
+            Some(outcome) => break outcome.unwrap(),
+            None => await_points += 1,
+        }
+    }
+    assert!(await_points > 1, "it never waits");
+}
+
+#[tokio::test]
+async fn a15_to_subscribe_with_a_listener_can_be_dropped_anywhere_and_it_is_told() {
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-subscriptions", 2);
+    let mut consumer = Consumer::new(config(cluster, "dropped-subscriptions")).unwrap();
+    subscribe_everywhere(&mut consumer, async |consumer, listener| {
+        consumer.subscribe_with(["dropped-subscriptions"], listener).await
+    })
+    .await;
+    subscribe_everywhere(&mut consumer, async |consumer, listener| {
+        consumer.subscribe_pattern_with("dropped-subscrip.*", listener).await
+    })
+    .await;
+    consumer.close(PATIENCE).await.unwrap();
+
+    let config = consumer_protocol::config(cluster, "dropped-broker-patterns");
+    let mut consumer = Consumer::new(config).unwrap();
+    subscribe_everywhere(&mut consumer, async |consumer, listener| {
+        consumer.subscribe_broker_pattern_with("dropped-subscrip.*", listener).await
+    })
+    .await;
+    drop_everywhere!(consumer, consumer.subscribe_broker_pattern("dropped-subscrip.*"), {
+        while consumer.assignment().len() < 2 {
+            consumer.poll(POLL).await.unwrap();
+        }
+        consumer.unsubscribe().await.unwrap();
+    });
+    consumer.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a15_to_wait_for_rebalances_can_be_dropped_anywhere_and_none_is_lost() {
+    let cluster = &*Cluster::shared();
+    cluster.create_topic("dropped-rebalances", 2);
+    let (listener, mut rebalances) = Rebalances::channel();
+    let mut consumer = Consumer::new(config(cluster, "dropped-rebalances")).unwrap();
+    consumer.subscribe_with(["dropped-rebalances"], listener).await.unwrap();
+    let mut kinds = Vec::new();
+    let mut next = async || {
+        for await_point in (0..4).cycle() {
+            if let Some(rebalance) = dropped_at(await_point, rebalances.next()).await {
+                return rebalance;
+            }
+            tokio::task::yield_now().await;
+        }
+        None
+    };
+    loop {
+        tokio::select! {
+            polled = consumer.poll(POLL) => drop(polled.unwrap()),
+            Some(rebalance) = next() => {
+                kinds.push(rebalance.kind());
+                assert!(rebalance.acknowledge());
+            }
+        }
+        if kinds.len() == 1 && consumer.assignment().len() == 2 {
+            drop_everywhere!(consumer, consumer.enforce_rebalance("a test"), ());
+        }
+        if kinds.len() == 3 && consumer.assignment().len() == 2 {
+            break;
+        }
+    }
+    assert_eq!(kinds, [RebalanceKind::Assigned, RebalanceKind::Revoked, RebalanceKind::Assigned]);
+    drop_everywhere!(consumer, consumer.group_metadata(), {
+        assert_eq!(consumer.group_metadata().await.unwrap().generation_id, 2);
+    });
+    drop(rebalances);
+    consumer.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a15_the_calls_of_an_admin_can_be_dropped_anywhere_and_the_next_one_works() {
+    let cluster = &*Cluster::shared();
+    let group = "dropped-admin";
+    cluster.create_topic(group, 2);
+    cluster.fill(group, 200);
+    let partitions = [0, 1].map(|partition| TopicPartition::new(group, partition));
+    let first = &partitions[0];
+    let (mut admin, reset) = (admin(cluster), offsets(group, &[10, 20]));
+    drop_everywhere!(admin, admin.partitions_for(group), {
+        assert_eq!(admin.partitions_for(group).await.unwrap(), [0, 1]);
+    });
+    let ends = || partitions.clone().map(|partition| (partition, OffsetSpec::Latest));
+    drop_everywhere!(admin, admin.list_offsets(ends()), {
+        assert_eq!(admin.list_offsets(ends()).await.unwrap()[first], Ok(Some(100)));
+    });
+    drop_everywhere!(admin, admin.alter_group_offsets(group, &reset), {
+        admin.alter_group_offsets(group, &reset).await.unwrap();
+    });
+    drop_everywhere!(admin, admin.group_offsets(group), {
+        assert_eq!(admin.group_offsets(group).await.unwrap()[first].offset, 10);
+    });
+    drop_everywhere!(admin, admin.describe_group(group), {
+        assert_eq!(admin.describe_group(group).await.unwrap().state, "Empty");
+    });
+    drop_everywhere!(admin, admin.list_groups(), {
+        assert!(admin.list_groups().await.unwrap().iter().any(|listing| listing.group_id == group));
+    });
+    // Where it was dropped too late to be stopped, there is nothing left to delete.
+    let mut await_points = 1;
+    while dropped_at(await_points, admin.delete_group(group)).await.is_none() {
+        let there = admin.group_offsets(group).await.unwrap();
+        assert!(there.is_empty() || there[first].offset == 10);
+        await_points += 1;
+    }
+    assert!(await_points > 1 && admin.group_offsets(group).await.unwrap().is_empty());
 }
 
 #[tokio::test]
