@@ -21,12 +21,14 @@
 //! | `member.rs`, `application.rs` | a consumer, and the application that has it |
 //! | `producer.rs`, `habits.rs`, `writer.rs` | who writes: a producer, what it is like, and somebody who makes duplicates |
 //! | `faults.rs`, `spoil.rs` | what goes wrong |
+//! | `failover.rs` | how long a broker that shuts down keeps records waiting |
 //! | `checks.rs`, `promises.rs` | what has to be true; of what is written in particular |
 
 mod application;
 mod brokers;
 mod checks;
 mod clock;
+mod failover;
 mod faults;
 mod habits;
 mod history;
