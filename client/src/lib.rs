@@ -29,6 +29,9 @@
 //!   counts as broken, unless [`Config::buffer_bytes`] is more.
 //! - A topic that was deleted and made again is read from its start, whatever the reset policy says: all of it is new.
 //! - Under the cooperative protocol what was read during a rebalance is committed before it moves.
+//! - What a cooperative group gave away while a member missed a whole generation is lost to it, and not committed; Java's
+//!   consumer revokes it, and commits over what its new owner has.
+//! - A static member that was out of its group while it owed the rebalance that hands on what it gave up still asks for it.
 //! - The commit before a rebalance does not wait for topics that were deleted.
 //! - A static member whose `group.instance.id` was taken by another does not take it back at its next poll.
 //! - `enforce_rebalance` under the consumer protocol is an error; Java's consumer warns.
