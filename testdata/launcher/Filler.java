@@ -8,6 +8,7 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.utils.Exit;
 
 /**
  * Writes numbered records to a topic, to all its partitions in turn, the compression changing every hundred records.
@@ -31,7 +32,7 @@ public final class Filler {
             producer.send(record(topic, (int) (i % partitions), i, valueBytes), (sent, failure) -> {
                 if (failure != null) {
                     failure.printStackTrace();
-                    Runtime.getRuntime().halt(1);
+                    Exit.halt(1);
                 }
             });
             // Two producers must not overtake each other: the offsets are part of what is promised.

@@ -24,6 +24,7 @@ mod process;
 mod proxy;
 mod ready;
 mod tools;
+mod workbench;
 
 pub use error::Error;
 pub use jars::Version;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::broker::java;
 use crate::error::Doing;
-use crate::{Error, Version, jars};
+use crate::{Error, Version, jars, workbench};
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
@@ -68,9 +68,8 @@ impl Tools {
 
     /// Runs a tool to its end with `--bootstrap-server` and these arguments, and gives what it printed.
     pub fn tool(&self, class: &str, arguments: &[&str]) -> Result<String, Error> {
-        let mut command = self.java(class);
-        command.args(["--bootstrap-server", &self.bootstrap()]).args(arguments);
-        run(&mut command, class)
+        let bootstrap = self.bootstrap();
+        workbench::run(self.jars(), class, &[&["--bootstrap-server", &bootstrap][..], arguments].concat())
     }
 
     /// Creates a topic with as many replicas as there are brokers, three at most.
@@ -113,16 +112,9 @@ impl Tools {
         value_bytes: usize,
         compressions: &[&str],
     ) -> Result<(), Error> {
-        let source = crate::folder().join("launcher/Filler.java");
-        let mut command = self.java(&source.display().to_string());
-        command.args([
-            &self.bootstrap(),
-            topic,
-            &records.to_string(),
-            &value_bytes.to_string(),
-            &compressions.join(","),
-        ]);
-        run(&mut command, "Filler").map(|_| ())
+        let (records, value_bytes) = (records.to_string(), value_bytes.to_string());
+        let arguments = [&self.bootstrap(), topic, &records, &value_bytes, &compressions.join(",")];
+        workbench::run(self.jars(), &source("Filler"), &arguments).map(|_| ())
     }
 
     /// Writes records in a transaction to one partition, with values such as `commit-0`; `end` is `commit`, `abort`, or
@@ -135,8 +127,7 @@ impl Tools {
         records: u32,
         end: &str,
     ) -> Result<(), Error> {
-        let source = crate::folder().join("launcher/Transactor.java");
-        let mut command = self.java(&source.display().to_string());
+        let mut command = self.java(&source("Transactor"));
         let (partition, records) = (partition.to_string(), records.to_string());
         command.args([&self.bootstrap(), id, topic, &partition, &records, end]);
         run(&mut command, "Transactor").map(|_| ())
@@ -145,8 +136,7 @@ impl Tools {
     /// Writes transactions to partition 0 of a topic: how each ends (`commit`, `abort`, or `open` for not yet), and how many
     /// records it has. Key and value of a record begin with the end of its transaction. Each marker takes an offset too.
     pub fn transact(&self, topic: &str, transactions: &[(&str, u64)]) -> Result<(), Error> {
-        let source = crate::folder().join("launcher/Transactions.java");
-        let mut command = self.java(&source.display().to_string());
+        let mut command = self.java(&source("Transactions"));
         command.args([&self.bootstrap(), topic]);
         command.args(transactions.iter().map(|(end, records)| format!("{end}:{records}")));
         run(&mut command, "Transactions").map(|_| ())
@@ -155,10 +145,7 @@ impl Tools {
     /// Writes ten records with a long as key and a double as value, the value of the fifth (offset 4) being no double and
     /// that of the sixth null, then one with a list of strings and a UUID: all with Kafka's own serializers, to partition 0.
     pub fn fill_typed(&self, topic: &str) -> Result<(), Error> {
-        let source = crate::folder().join("launcher/TypedFiller.java");
-        let mut command = self.java(&source.display().to_string());
-        command.args([&self.bootstrap(), topic]);
-        run(&mut command, "TypedFiller").map(|_| ())
+        workbench::run(self.jars(), &source("TypedFiller"), &[&self.bootstrap(), topic]).map(|_| ())
     }
 
     /// The offsets that a group has committed, by topic and partition.
@@ -194,6 +181,12 @@ fn group_offsets(table: &str) -> Vec<GroupOffset> {
     offsets
 }
 
+/// The file of a main class of our own.
+fn source(class: &str) -> String {
+    crate::folder().join("launcher").join(class).with_extension("java").display().to_string()
+}
+
+/// Runs what may not close its producers, and so takes a process of its own.
 fn run(command: &mut Command, name: &str) -> Result<String, Error> {
     let out =
         command.stdin(Stdio::null()).output().doing("running java (is a JDK 17 or newer installed?)")?;

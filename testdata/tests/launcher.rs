@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use milena_testdata::{Kafka, Process, Version};
 
 const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
 
 #[test]
@@ -32,6 +33,27 @@ fn a_filled_topic_is_consumed_to_its_ends() {
         let committed: Vec<_> = offsets.iter().map(|o| (o.partition, o.committed, o.end)).collect();
         assert_eq!(committed, [(0, Some(334), 334), (1, Some(333), 333), (2, Some(333), 333)]);
     }
+}
+
+#[test]
+fn a_tool_that_fails_says_why_and_others_at_the_same_time_have_nothing_to_do_with_it() {
+    let kafka = Kafka::start(Version::V4_3_1).unwrap();
+    std::thread::scope(|scope| {
+        for topic in ["one", "two", "three"] {
+            let kafka = &kafka;
+            scope.spawn(move || {
+                kafka.create_topic(topic, 1).unwrap();
+                kafka.fill(topic, 10).unwrap();
+                let ends = kafka.tool(OFFSETS, &["--topic", topic]).unwrap();
+                assert_eq!(ends, format!("{topic}:0:10\n"));
+            });
+        }
+        for missing in ["four", "five", "six"] {
+            let error = kafka.tool(TOPICS, &["--describe", "--topic", missing]).unwrap_err().to_string();
+            assert!(error.contains("exit code 1") && error.contains(missing), "{error}");
+        }
+    });
+    assert!(kafka.tool("org.apache.kafka.NoSuchTool", &[]).unwrap_err().to_string().contains("NoSuchTool"));
 }
 
 #[test]
