@@ -249,7 +249,9 @@ async fn a15_to_wait_for_rebalances_can_be_dropped_anywhere_and_none_is_lost() {
             }
         }
         if kinds.len() == 1 && consumer.assignment().len() == 2 {
-            drop_everywhere!(consumer, consumer.enforce_rebalance("a test"), ());
+            drop_everywhere!(consumer, consumer.enforce_rebalance("a test"), {
+                assert_eq!(consumer.group_metadata().await.unwrap().generation_id, 1);
+            });
         }
         if kinds.len() == 3 && consumer.assignment().len() == 2 {
             break;
