@@ -343,7 +343,7 @@ impl Application {
                 around.trace.note(&self.name, || format!("{kind:?}: {}", list(partitions)));
                 match kind {
                     RebalanceKind::Assigned => around.ledger.assigned(self.id, partitions),
-                    RebalanceKind::Revoked => around.ledger.going(self.id, partitions),
+                    RebalanceKind::Revoked => around.ledger.going(self.id, partitions, self.is_leaving),
                     RebalanceKind::Lost => {
                         // As in Java, who leaves in the middle of a rebalance loses what it had.
                         let is_peace = around.ledger.is_peace && !self.is_leaving;

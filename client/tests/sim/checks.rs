@@ -260,19 +260,28 @@ impl Ledger {
         self.holders.remove(&id);
     }
 
-    /// The coordinator has told a member its generation, or epoch; and what it has in it, under the classic protocol.
+    /// The coordinator has told a member of a classic group what it has in this generation.
     ///
     /// A static member that does not come to a rebalance in time stays a member, and the leader knows of it what it said when
     /// it last joined: what it has got since can be given to another one. It learns that when it joins the generation after,
-    /// and gives up then what was taken from it.
-    pub fn generation(&mut self, id: ClientId, generation: i32, assigned: Option<&[TopicPartition]>) {
-        let holder = self.holder(id);
-        let before = holder.generation.replace(generation);
-        let has_missed_one = before.is_some_and(|before| before + 1 < generation);
-        for (partition, reading) in &mut holder.owned {
-            let is_kept = assigned.is_none_or(|assigned| assigned.contains(partition));
-            reading.was_taken = !is_kept && (has_missed_one || reading.was_taken);
+    /// and has lost then what was taken from it.
+    pub fn synced(
+        &mut self,
+        id: ClientId,
+        generation: i32,
+        assigned: &[TopicPartition],
+        has_missed_one: bool,
+    ) {
+        for (partition, reading) in &mut self.holder(id).owned {
+            reading.was_taken = !assigned.contains(partition) && (has_missed_one || reading.was_taken);
         }
+        self.epoch(id, generation);
+    }
+
+    /// The coordinator has told a member its generation, or its epoch.
+    pub fn epoch(&mut self, id: ClientId, generation: i32) {
+        let holder = self.holder(id);
+        holder.generation = Some(generation);
         let owned: Vec<TopicPartition> = holder.owned.keys().cloned().collect();
         holder.owned_in.extend(owned.iter().map(|partition| (partition.clone(), Some(generation))));
         owned.iter().for_each(|partition| self.check_owner(id, partition));
@@ -294,12 +303,16 @@ impl Ledger {
         }
     }
 
-    /// The listener was told that these are about to go.
-    pub fn going(&mut self, id: ClientId, partitions: &[TopicPartition]) {
+    /// The listener was told that these are about to go. Only who leaves need not know yet that others have them already.
+    pub fn going(&mut self, id: ClientId, partitions: &[TopicPartition], is_leaving: bool) {
         for partition in partitions {
             let reading = self.holder(id).owned.get_mut(partition);
             let reading =
                 reading.unwrap_or_else(|| panic!("client {id} is to give up {partition}, which it has not"));
+            assert!(
+                is_leaving || !reading.was_taken,
+                "client {id} is to give up {partition}, which it has lost"
+            );
             reading.is_going = true;
         }
     }

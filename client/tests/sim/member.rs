@@ -24,6 +24,8 @@ pub struct Member {
     pub member_id: String,
     /// The generation that it has joined last, under the classic protocol. It is its own once SyncGroup is answered.
     pub joined: i32,
+    /// Since then the group has gone through a generation without it.
+    pub has_missed_one: bool,
 }
 
 /// What an answer of the coordinator says of a member.

@@ -176,6 +176,7 @@ impl World {
             is_finished: false,
             member_id: String::new(),
             joined: -1,
+            has_missed_one: false,
         };
         self.members.insert(id, member);
     }
@@ -314,14 +315,16 @@ impl World {
             self.trace.note(&member.application.name, || format!("<- {}", short(&response.body)));
             match member::told(&response) {
                 Some(Told::Joined { generation, member_id }) => {
+                    member.has_missed_one |= member.joined >= 0 && member.joined + 1 < generation;
                     (member.joined, member.member_id) = (generation, member_id.to_owned());
                 }
                 Some(Told::Synced(assigned)) => {
-                    self.ledger.generation(client, member.joined, Some(&assigned));
+                    let has_missed_one = std::mem::take(&mut member.has_missed_one);
+                    self.ledger.synced(client, member.joined, &assigned, has_missed_one);
                 }
                 Some(Told::Epoch { epoch, member_id }) => {
                     member_id.iter().for_each(|id| member.member_id = (*id).to_owned());
-                    self.ledger.generation(client, epoch, None);
+                    self.ledger.epoch(client, epoch);
                 }
                 None => {}
             }
