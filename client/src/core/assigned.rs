@@ -146,21 +146,12 @@ impl Assigned {
 
     /// Whether more of it is to be fetched, as far as the application and what it has decide that.
     pub(super) fn wants_records(&self, settings: &FetchSettings) -> bool {
-        self.is_read() && !self.has_enough(settings)
-    }
-
-    /// Whether more of it would be fetched if the application did not have enough to do already.
-    pub(super) fn is_full(&self, settings: &FetchSettings) -> bool {
-        self.is_read() && self.has_enough(settings)
-    }
-
-    fn is_read(&self) -> bool {
-        self.phase == Phase::Fetching && !self.is_paused() && !self.withheld && !self.blocked
-    }
-
-    fn has_enough(&self, settings: &FetchSettings) -> bool {
         let most_held = usize::try_from(settings.max_partition_fetch_bytes).unwrap_or(0);
-        self.held_bytes >= most_held.saturating_mul(FULL_ANSWERS)
+        self.phase == Phase::Fetching
+            && !self.is_paused()
+            && !self.withheld
+            && !self.blocked
+            && self.held_bytes < most_held.saturating_mul(FULL_ANSWERS)
     }
 
     /// Whether it wants something else than records, or has to wait before it wants any.

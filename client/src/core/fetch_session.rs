@@ -50,6 +50,8 @@ pub(super) struct Change {
     pub(super) session_epoch: i32,
     pub(super) topics: Vec<FetchTopic>,
     pub(super) forgotten: Vec<ForgottenTopic>,
+    /// The partitions that were asked for before, and are not any more.
+    pub(super) left: Vec<TopicPartition>,
 }
 
 impl FetchSession {
@@ -95,14 +97,12 @@ impl FetchSession {
             self.uses_ids = uses_ids;
             self.epoch = OPEN;
         }
-        if self.epoch == OPEN {
-            self.partitions.clear();
-        }
+        let is_opening = self.epoch == OPEN;
         let mut next = BTreeMap::new();
         let mut change = Change { session_id: self.id, session_epoch: self.epoch, ..Change::default() };
         for (partition, entry) in wanted {
             let known = self.partitions.remove(partition).map(|entry| entry.asked);
-            match known {
+            match known.filter(|_| !is_opening) {
                 Some(asked) if asked == entry.asked => {}
                 Some(asked) if uses_ids && asked.topic_id != entry.asked.topic_id => {
                     change.forget(partition, asked.topic_id);
@@ -112,10 +112,12 @@ impl FetchSession {
             }
             next.insert(partition.clone(), *entry);
         }
-        for (partition, entry) in &self.partitions {
-            change.forget(partition, entry.asked.topic_id);
+        for (partition, entry) in std::mem::replace(&mut self.partitions, next) {
+            if !is_opening {
+                change.forget(&partition, entry.asked.topic_id);
+            }
+            change.left.push(partition);
         }
-        self.partitions = next;
         self.names.clear();
         if uses_ids {
             for (partition, entry) in &self.partitions {

@@ -4,8 +4,8 @@
 //! hold enough already. What comes is cut by partition and queued for the application, and the next request asks for
 //! what lies behind it, so that the network is at work while the application is.
 //!
-//! A request for the others of a broker, while the client holds enough of one partition, must not keep that one waiting
-//! when the application has caught up. So it is to be answered within the time for which the partition has been full.
+//! A request that leaves out a partition, as the client holds enough of it or it is paused, must not keep that one waiting
+//! when it is wanted again. So it is to be answered within the time for which the partition has not been asked for.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -56,8 +56,8 @@ struct Node {
     session: FetchSession,
     /// The bytes that the request under way may bring.
     in_flight: Option<usize>,
-    /// The partitions of which the client held enough when they were answered, and since when.
-    full: BTreeMap<TopicPartition, Instant>,
+    /// The partitions that were asked for not long ago, and are not now; and since when.
+    left_out: BTreeMap<TopicPartition, Instant>,
     /// The partition that was answered last: a request for all begins behind it, so that each gets its turn.
     last_answered: Option<TopicPartition>,
     failures: u32,
@@ -179,11 +179,11 @@ impl Fetcher {
             }
             let asked_for: usize = wanted.iter().map(|(_, entry)| positive(entry.asked.max_bytes)).sum();
             let reserved = if api_version >= MAX_BYTES { asked_for.min(share) } else { asked_for };
-            let change = node.session.next(&wanted, api_version >= TOPIC_IDS);
+            let mut change = node.session.next(&wanted, api_version >= TOPIC_IDS);
+            let wait = node.wait(&wanted, std::mem::take(&mut change.left), settings.fetch_max_wait, now);
             node.in_flight = Some(reserved);
             self.budget.reserve(reserved);
             self.last_asked = Some(node_id);
-            let wait = node.wait(positions, now);
             return Some(Fetch { node_id, api_version, request: request(settings, change, share, wait) });
         }
         None
@@ -255,9 +255,6 @@ impl Fetcher {
             if let Some(assigned) = positions.get_mut(&partition) {
                 assigned.hold(held);
             }
-            if is_full(&partition, positions) {
-                node.full.insert(partition.detached(), now);
-            }
             self.completed.push_back(fetch);
         }
     }
@@ -267,11 +264,6 @@ impl Fetcher {
 fn is_current(fetch: &CompletedFetch, positions: &Positions) -> bool {
     let assigned = positions.get(&fetch.topic_partition());
     assigned.is_some_and(|assigned| assigned.position_epoch == fetch.position_epoch)
-}
-
-/// Whether the application has enough to do with a partition that is to be read.
-fn is_full(partition: &TopicPartition, positions: &Positions) -> bool {
-    positions.get(partition).is_some_and(|assigned| assigned.is_full(positions.settings()))
 }
 
 /// What is to be read from a broker, and from where on.
@@ -329,7 +321,7 @@ impl Node {
         Node {
             session: FetchSession::new(),
             in_flight: None,
-            full: BTreeMap::new(),
+            left_out: BTreeMap::new(),
             last_answered: None,
             failures: 0,
             retry_at: None,
@@ -340,12 +332,23 @@ impl Node {
         self.in_flight.is_none() && self.retry_at.is_none_or(|at| at <= now)
     }
 
-    /// How long the broker may wait for records.
-    fn wait(&mut self, positions: &Positions, now: Instant) -> Duration {
-        let most = positions.settings().fetch_max_wait;
-        self.full.retain(|partition, _| is_full(partition, positions));
-        let newest = self.full.values().max();
-        newest.map_or(most, |since| (now - *since).clamp(LEAST_WAIT.min(most), most))
+    /// How long the broker may wait for records, at most so long; `left` is what was asked for up to now.
+    fn wait(
+        &mut self,
+        wanted: &[(TopicPartition, Entry)],
+        left: Vec<TopicPartition>,
+        most: Duration,
+        now: Instant,
+    ) -> Duration {
+        self.left_out.extend(left.into_iter().map(|partition| (partition, now)));
+        self.left_out.retain(|_, since| now - *since < most);
+        if !self.left_out.is_empty() {
+            for (partition, _) in wanted {
+                self.left_out.remove(partition);
+            }
+        }
+        let last = self.left_out.values().max();
+        last.map_or(most, |since| (now - *since).max(LEAST_WAIT)).min(most)
     }
 
     fn take_turns(&self, wanted: &mut [(TopicPartition, Entry)]) {
