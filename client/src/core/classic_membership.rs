@@ -82,6 +82,9 @@ pub(super) struct ClassicMembership {
     retry_at: Option<Instant>,
     /// A JoinGroup is on its way. There is no second one before its answer, which may bring an id that nobody else knows.
     awaits_join: bool,
+    /// The last generation whose coordinator has answered the SyncGroup. A coordinator that goes down before that takes the
+    /// generation with it, and the next one gives its number to another, without this member.
+    reached: i32,
     /// The group went through a generation without this member. It can have given away what this one still has: the leader
     /// knows of an absent static member what it said when it joined last.
     missed_a_generation: bool,
@@ -121,6 +124,7 @@ impl ClassicMembership {
             led: None,
             retry_at: None,
             awaits_join: false,
+            reached: Generation::default().id,
             missed_a_generation: false,
             owes_a_join: None,
         }
@@ -320,8 +324,8 @@ impl ClassicMembership {
         if wrong_type || self.assignor(&protocol).is_none() {
             return self.failed("joining the group", ErrorCode::INCONSISTENT_GROUP_PROTOCOL, now);
         }
-        let before = self.generation.id;
-        self.missed_a_generation |= before >= 0 && response.generation_id > before.saturating_add(1);
+        let reached = self.reached;
+        self.missed_a_generation |= reached >= 0 && response.generation_id > reached.saturating_add(1);
         self.generation = Generation { id: response.generation_id, member_id: response.member_id.detached() };
         self.agreed = protocol;
         if response.leader != response.member_id {
@@ -401,8 +405,12 @@ impl ClassicMembership {
             }
             self.state = State::Assigned(response.assignment);
             self.rejoin = None;
+            self.reached = self.generation.id;
             return Next::GoOn;
         };
+        if error == ErrorCode::REBALANCE_IN_PROGRESS {
+            self.reached = self.generation.id;
+        }
         match error {
             ErrorCode::UNKNOWN_MEMBER_ID => {
                 self.reset(true, "the coordinator does not know this member");
@@ -569,6 +577,7 @@ impl ClassicMembership {
         self.rejoin = Some(reason.to_owned());
         self.prepared = false;
         self.led = None;
+        self.reached = self.generation.id;
         self.missed_a_generation = false;
     }
 

@@ -358,6 +358,8 @@ impl Application {
             Update::Notice(FetchNotice::Reset { partition, to, .. })
             | Update::Notice(FetchNotice::Truncated { partition, to, .. }) => {
                 around.trace.note(&self.name, || format!("goes on with {partition} at {to}"));
+                // What it committed from here on would be behind what its listener commits.
+                self.next.remove(&partition);
             }
             Update::CommitFailed(error) => {
                 around.trace.note(&self.name, || format!("a commit failed: {error}"));

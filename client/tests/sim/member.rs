@@ -7,7 +7,7 @@ use milena_client::core::consumer::Core;
 use milena_client::core::report::Report;
 use milena_protocol::messages::ConsumerProtocolAssignment;
 use milena_protocol::messages::consumer_protocol::TopicPartitions;
-use milena_protocol::{Response, ResponseBody};
+use milena_protocol::{ErrorCode, Response, ResponseBody};
 
 use crate::application::Application;
 
@@ -24,7 +24,9 @@ pub struct Member {
     pub member_id: String,
     /// The generation that it has joined last, under the classic protocol. It is its own once SyncGroup is answered.
     pub joined: i32,
-    /// Since then the group has gone through a generation without it.
+    /// The last one whose coordinator has answered SyncGroup. The number of a later one can be given again.
+    pub reached: i32,
+    /// Since then the group has gone through a generation without it, as far as it can know.
     pub has_missed_one: bool,
 }
 
@@ -35,6 +37,8 @@ pub enum Told<'a> {
     Joined { generation: i32, member_id: &'a str },
     /// What it has in the generation that it has joined.
     Synced(Vec<TopicPartition>),
+    /// The generation that it has joined is over before it knew what it had in it.
+    Overtaken,
     /// Its member epoch. What it has to give up, it gives up before it gets a new one.
     Epoch { epoch: i32, member_id: Option<&'a str> },
 }
@@ -65,6 +69,9 @@ pub fn told(response: &Response) -> Option<Told<'_>> {
                     .map(move |partition| TopicPartition::new(&name, partition))
             };
             Some(Told::Synced(topics.flat_map(each).collect()))
+        }
+        ResponseBody::SyncGroup(answer) if answer.error_code == ErrorCode::REBALANCE_IN_PROGRESS => {
+            Some(Told::Overtaken)
         }
         ResponseBody::ConsumerGroupHeartbeat(answer)
             if answer.error_code.is_none() && answer.member_epoch > 0 =>

@@ -176,6 +176,7 @@ impl World {
             is_finished: false,
             member_id: String::new(),
             joined: -1,
+            reached: -1,
             has_missed_one: false,
         };
         self.members.insert(id, member);
@@ -315,13 +316,15 @@ impl World {
             self.trace.note(&member.application.name, || format!("<- {}", short(&response.body)));
             match member::told(&response) {
                 Some(Told::Joined { generation, member_id }) => {
-                    member.has_missed_one |= member.joined >= 0 && member.joined + 1 < generation;
+                    member.has_missed_one |= member.reached >= 0 && member.reached + 1 < generation;
                     (member.joined, member.member_id) = (generation, member_id.to_owned());
                 }
                 Some(Told::Synced(assigned)) => {
+                    member.reached = member.joined;
                     let has_missed_one = std::mem::take(&mut member.has_missed_one);
                     self.ledger.synced(client, member.joined, &assigned, has_missed_one);
                 }
+                Some(Told::Overtaken) => member.reached = member.joined,
                 Some(Told::Epoch { epoch, member_id }) => {
                     member_id.iter().for_each(|id| member.member_id = (*id).to_owned());
                     self.ledger.epoch(client, epoch);

@@ -178,6 +178,24 @@ fn t14_what_was_given_away_in_a_generation_that_a_member_has_missed_is_lost_and_
 }
 
 #[test]
+fn t14_a_generation_whose_coordinator_went_away_is_one_that_was_missed() {
+    let taken = |error| {
+        let mut sim = with_slow_listener(cooperative());
+        sim.otherwise(Api::JoinGroup, following(2));
+        let mut sync = assigned(&[0]);
+        sync.error_code = error;
+        sim.otherwise(Api::SyncGroup, sync);
+        sim.otherwise(Api::JoinGroup, following(3));
+        sim.otherwise(Api::SyncGroup, assigned(&[0]));
+        sim.poll(SECOND).unwrap();
+        sim.rebalances
+    };
+    assert_eq!(taken(ErrorCode::REBALANCE_IN_PROGRESS), [(Revoked, vec![t(1)])], "the next one knows of it");
+    // Another coordinator gives the number again, and this member was not there.
+    assert_eq!(taken(ErrorCode::NOT_COORDINATOR), [(Lost, vec![t(1)])]);
+}
+
+#[test]
 fn t14_a_static_member_that_is_lost_while_it_owes_a_rebalance_still_asks_for_it() {
     let mut sim = with_slow_listener(cooperative().group_instance_id("i"));
     sim.otherwise(Api::JoinGroup, following(2));
