@@ -101,6 +101,9 @@ struct Reading {
     has_sought: bool,
     /// It may still be at an offset of a log that has lost its end.
     is_astray: bool,
+    /// The first of the records that stood in the log before it was cut, and stand there again: whether it has got the old one
+    /// or the new one nobody can say, until it gets one that is new.
+    again_from: Option<i64>,
     is_going: bool,
     /// It may have another owner already, in the generation that this one has missed.
     was_taken: bool,
@@ -363,10 +366,18 @@ impl Ledger {
             assert!(was_there, "{partition} has never had {value} at offset {offset}");
             return;
         };
-        reading.is_astray &= log.cut.is_some_and(|cut| offset < cut.at);
+        let is_unclear = reading.is_astray && log.gone.contains(&(offset, value));
+        reading.is_astray &= is_unclear || log.cut.is_some_and(|cut| offset < cut.at);
+        let earliest = reading.again_from.take();
+        reading.again_from = is_unclear.then(|| earliest.map_or(offset, |earliest| earliest.min(offset)));
         self.duplicates += usize::from(entry.is_delivered);
         entry.is_delivered = true;
         if let Some(next) = reading.next {
+            let next = if earliest.is_some_and(|earliest| (earliest..next).contains(&offset)) {
+                offset
+            } else {
+                next
+            };
             assert!(offset >= next, "client {id}: offset {offset} of {partition} comes after {}", next - 1);
             let missed = log.records.range(next..offset).find(|(_, entry)| !entry.is_free);
             if let Some((missed, _)) = missed {

@@ -68,6 +68,8 @@ fn histories_that_found_something_go_well() {
     run::live(12452, trace::Trace::off());
     // A static member that had missed a generation was to give up, and committed, what another member had got in it.
     run::live(2048, trace::Trace::off());
+    // The number of a generation that a coordinator had taken with it was given again, and one member took the two for the same.
+    run::live(11728, trace::Trace::off());
 }
 
 #[test]
