@@ -6,8 +6,7 @@ mod heard;
 mod ledger;
 
 use heard::Heard;
-use ledger::Ledger;
-use milena_client::{OffsetAndMetadata, TopicPartition};
+use ledger::{Commit, Ledger};
 use serde_json::{Value, json};
 
 /// A group with a member `a` that has partitions 0 and 1, and ten records in each, all acknowledged at 1,000.
@@ -50,8 +49,8 @@ impl Sut {
         self.hear(from, "offsets_committed", 1_100, event);
     }
 
-    fn look_up(&mut self, offset: i64) {
-        self.0.looked_up(&[(TopicPartition::new("t", 0), OffsetAndMetadata::new(offset))].into());
+    fn log_commit(&mut self, offset: i64) {
+        self.0.commits(&Commit { partition: 0, offset });
     }
 
     fn problems(&self) -> (usize, usize) {
@@ -66,11 +65,11 @@ fn all_is_well_when_everything_is_read_once_or_again_after_a_rebalance() {
     sut.read("a", 1, 0..5);
     sut.commit("a", 0, 10);
     sut.commit("a", 1, 3);
-    sut.look_up(10);
+    sut.log_commit(10);
     sut.partitions("a", "partitions_revoked", &[1]);
     sut.partitions("b", "partitions_assigned", &[1]);
     sut.read("b", 1, 3..10);
-    sut.look_up(10);
+    sut.log_commit(10);
     assert_eq!(sut.problems(), (0, 0));
     assert_eq!((sut.0.counts.duplicates, sut.0.counts.wait), (2, 100));
     assert_eq!((sut.0.acknowledged(), sut.0.read_count()), (20, 20));
@@ -120,8 +119,8 @@ fn a_commit_that_goes_back_or_runs_ahead_is_a_problem() {
     assert_eq!(sut.problems().0, 1);
     sut.commit("a", 0, 6);
     assert_eq!(sut.problems().0, 2);
-    sut.look_up(5);
-    sut.look_up(4);
+    sut.log_commit(5);
+    sut.log_commit(4);
     assert_eq!(sut.problems().0, 3);
 }
 

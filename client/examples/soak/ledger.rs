@@ -3,7 +3,6 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use milena_client::Offsets;
 use serde_json::Value;
 
 use crate::heard::Heard;
@@ -14,6 +13,12 @@ const TOLD: usize = 20;
 /// Partition and offset.
 type Place = (i64, i64);
 
+/// A partition, and the offset that the group has committed for it.
+pub struct Commit {
+    pub partition: i32,
+    pub offset: i64,
+}
+
 /// All that was heard. Times are in milliseconds since 1970.
 #[derive(Default)]
 pub struct Ledger {
@@ -23,7 +28,7 @@ pub struct Ledger {
     read: HashMap<Place, (i64, Value)>,
     /// Where each member is in the partitions that it has.
     owned: HashMap<String, BTreeMap<i64, Where>>,
-    /// What the group had committed when it was last looked up, by partition.
+    /// What the group has committed, by partition, as its log says.
     committed: BTreeMap<i32, i64>,
     last_delivery: Option<i64>,
     /// What is counted.
@@ -52,8 +57,8 @@ pub struct Counts {
     pub commits: u64,
     /// Commits that failed: the group was rebalancing, or the member was out of it.
     pub failed_commits: u64,
-    /// Lookups of what the group has committed.
-    pub lookups: u64,
+    /// Commits in the group's log, of one partition each.
+    pub logged_commits: u64,
     /// The longest time without any delivery.
     pub silence: i64,
     /// The longest time from the acknowledgement of a record until it was read.
@@ -146,17 +151,13 @@ impl Ledger {
         }
     }
 
-    /// Takes in what the group has committed.
-    pub fn looked_up(&mut self, offsets: &Offsets) {
-        self.counts.lookups += 1;
-        for (partition, offset) in offsets {
-            let (partition, offset) = (partition.partition, offset.offset);
-            let before = self.committed.insert(partition, offset).unwrap_or(offset);
-            if before > offset {
-                self.problem(format!(
-                    "the commit of partition {partition} went back from {before} to {offset}"
-                ));
-            }
+    /// Takes in the next commit in the group's log.
+    pub fn commits(&mut self, commit: &Commit) {
+        self.counts.logged_commits += 1;
+        let Commit { partition, offset } = *commit;
+        let before = self.committed.insert(partition, offset).unwrap_or(offset);
+        if before > offset {
+            self.problem(format!("the commit of partition {partition} went back from {before} to {offset}"));
         }
     }
 
@@ -194,7 +195,7 @@ impl Ledger {
         self.acknowledged.keys().filter(|place| !self.read.contains_key(place))
     }
 
-    /// What the group has committed, by partition, when it was last looked up.
+    /// What the group has committed, by partition, as far as its log was read.
     pub fn committed(&self) -> &BTreeMap<i32, i64> {
         &self.committed
     }

@@ -7,7 +7,7 @@
 //!
 //! - every acknowledged record is read at least once, with the value that was written;
 //! - each member reads each of its partitions in order, without a gap, from when it gets it until it goes;
-//! - no commit goes back, neither one member's nor what the group has committed, and none is ahead of what was read;
+//! - no commit goes back, neither one member's nor the group's (its log is read), and none is ahead of what was read;
 //! - no acknowledged record waits for longer than ten seconds;
 //! - who is asked to leave leaves, and nobody ends by itself;
 //! - in the end the group has committed all there is.
@@ -16,10 +16,10 @@
 //! members or of brokers, are that far apart.
 
 mod brokers;
+mod commits;
 #[path = "../common/heard.rs"]
 mod heard;
 mod ledger;
-mod lookups;
 mod members;
 #[path = "../common/processes.rs"]
 mod processes;
@@ -36,13 +36,13 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use milena_client::{Admin, Config, Offsets};
+use milena_client::{Admin, Config};
 use milena_testdata::{Kafka, Process, Version};
 use tokio::runtime::Runtime;
 
 use brokers::{Brokers, Restart};
 use heard::Heard;
-use ledger::Ledger;
+use ledger::{Commit, Ledger};
 use members::Members;
 use processes::Starter;
 use rng::Rng;
@@ -61,7 +61,6 @@ const BETWEEN_KILLS: Duration = Duration::from_secs(10);
 /// A member that is killed before the group has settled takes two sessions to be noticed.
 const SETTLED: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-const LOOK_UP_EVERY: Duration = Duration::from_millis(250);
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How long what is under way in the end may take to come to its end.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -137,7 +136,7 @@ struct Soak {
     starter: Starter,
     keep_logs: bool,
     heard: Receiver<Heard>,
-    looked_up: Receiver<Offsets>,
+    commits: Receiver<Commit>,
     admin: Config,
     ledger: Ledger,
     started: Instant,
@@ -198,7 +197,7 @@ impl Soak {
             starter,
             keep_logs: args.keep_logs,
             heard,
-            looked_up: lookups::look_up(Admin::new(admin.clone())?, runtime),
+            commits: commits::follow(admin.clone(), runtime),
             admin,
             ledger: Ledger::default(),
             started: now,
@@ -225,7 +224,7 @@ impl Soak {
         while let Ok(heard) = self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
             self.ledger.hear(&heard);
         }
-        self.looked_up.try_iter().for_each(|offsets| self.ledger.looked_up(&offsets));
+        self.commits.try_iter().for_each(|commit| self.ledger.commits(&commit));
         self.members.look(&mut self.ledger)?;
         if self.told.elapsed() > TELL_EVERY {
             self.told = Instant::now();
@@ -286,12 +285,11 @@ impl Soak {
         }
         self.look_until("members are not gone", |soak| Ok(soak.members.have_ended()))?;
         // The group's offsets, now that nobody commits any more.
-        let lookups = self.ledger.counts.lookups;
-        self.look_until("offsets are not known", |soak| Ok(soak.ledger.counts.lookups > lookups + 1))?;
-        let ends = runtime.block_on(lookups::ends(Admin::new(self.admin.clone())?))?;
-        if *self.ledger.committed() != ends {
-            let problem = format!("committed is {:?}, and the ends are {ends:?}", self.ledger.committed());
-            self.ledger.problem(problem);
+        let admin = Admin::new(self.admin.clone())?;
+        let (committed, ends) = runtime.block_on(commits::committed_and_ends(admin))?;
+        self.look_until("the log of commits was not read", |soak| Ok(*soak.ledger.committed() == committed))?;
+        if committed != ends {
+            self.ledger.problem(format!("committed is {committed:?}, and the ends are {ends:?}"));
         }
         let missing = self.ledger.missing().count();
         if missing > 0 {

@@ -46,7 +46,7 @@ impl Soak {
             ("revocations and losses that members had", count(counts.revocations)),
             ("commits after polls", count(counts.commits)),
             ("commits that failed", count(counts.failed_commits)),
-            ("lookups of the group's offsets", count(counts.lookups)),
+            ("commits in the group's log, by partition", count(counts.logged_commits)),
             ("longest time without any delivery, in ms", counts.silence),
             ("longest wait of an acknowledged record, in ms", counts.wait),
             ("problems", number(ledger.problems())),
