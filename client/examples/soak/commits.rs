@@ -8,6 +8,7 @@ use std::error::Error;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
+use bytes::Buf;
 use milena_client::{Admin, Config, Consumer, Error as ClientError, OffsetReset, OffsetSpec, TopicPartition};
 use tokio::runtime::Runtime;
 
@@ -53,26 +54,20 @@ async fn read(config: Config, commits: &Sender<Commit>) -> Result<(), ClientErro
 
 /// What a record of the log says, if it is a commit of the group (Kafka's `OffsetCommitKey` and `OffsetCommitValue`).
 fn commit(mut key: &[u8], mut value: &[u8]) -> Option<Commit> {
-    let is_ours = i16::from_be_bytes(take(&mut key)?) == OFFSET_COMMIT_KEY
-        && string(&mut key)? == GROUP.as_bytes()
-        && string(&mut key)? == TOPIC.as_bytes();
-    let partition = i32::from_be_bytes(take(&mut key)?);
-    let _version: [u8; 2] = take(&mut value)?;
-    let offset = i64::from_be_bytes(take(&mut value)?);
-    is_ours.then_some(Commit { partition, offset })
-}
-
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*taken)
+    if key.try_get_i16().ok()? != OFFSET_COMMIT_KEY
+        || string(&mut key)? != GROUP.as_bytes()
+        || string(&mut key)? != TOPIC.as_bytes()
+    {
+        return None;
+    }
+    let partition = key.try_get_i32().ok()?;
+    let _version = value.try_get_i16().ok()?;
+    Some(Commit { partition, offset: value.try_get_i64().ok()? })
 }
 
 fn string<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = i16::from_be_bytes(take(bytes)?);
-    let (string, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
-    *bytes = rest;
-    Some(string)
+    let length = usize::try_from(bytes.try_get_i16().ok()?).ok()?;
+    bytes.split_off(..length)
 }
 
 /// What the group has committed, by partition, and the end of each partition.

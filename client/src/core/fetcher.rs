@@ -180,7 +180,7 @@ impl Fetcher {
             let asked_for: usize = wanted.iter().map(|(_, entry)| positive(entry.asked.max_bytes)).sum();
             let reserved = if api_version >= MAX_BYTES { asked_for.min(share) } else { asked_for };
             let mut change = node.session.next(&wanted, api_version >= TOPIC_IDS);
-            let wait = node.wait(&wanted, std::mem::take(&mut change.left), settings.fetch_max_wait, now);
+            let wait = node.wait(std::mem::take(&mut change.left), settings.fetch_max_wait, now);
             node.in_flight = Some(reserved);
             self.budget.reserve(reserved);
             self.last_asked = Some(node_id);
@@ -332,21 +332,11 @@ impl Node {
         self.in_flight.is_none() && self.retry_at.is_none_or(|at| at <= now)
     }
 
-    /// How long the broker may wait for records, at most so long; `left` is what was asked for up to now.
-    fn wait(
-        &mut self,
-        wanted: &[(TopicPartition, Entry)],
-        left: Vec<TopicPartition>,
-        most: Duration,
-        now: Instant,
-    ) -> Duration {
+    /// How long the broker may wait for records, at most so long; `left` is what its session asked for up to now.
+    fn wait(&mut self, left: Vec<TopicPartition>, most: Duration, now: Instant) -> Duration {
         self.left_out.extend(left.into_iter().map(|partition| (partition, now)));
-        self.left_out.retain(|_, since| now - *since < most);
-        if !self.left_out.is_empty() {
-            for (partition, _) in wanted {
-                self.left_out.remove(partition);
-            }
-        }
+        self.left_out
+            .retain(|partition, since| now - *since < most && self.session.entry(partition).is_none());
         let last = self.left_out.values().max();
         last.map_or(most, |since| (now - *since).max(LEAST_WAIT)).min(most)
     }
